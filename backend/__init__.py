@@ -1,0 +1,1 @@
+"""The server of the movie ticket management system."""

@@ -1,0 +1,33 @@
+"""Health: whether the process lives, and whether it can serve."""
+
+from django.core.cache import caches
+from django.db import DatabaseError
+from django.http import HttpResponse, JsonResponse
+from pymongo.errors import PyMongoError
+from redis.exceptions import RedisError
+
+from backend.core.mongo import client
+from backend.core.redis import redis
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+def alive() -> HttpResponse:
+    """Answer that the process runs. It touches nothing, so an outage elsewhere restarts no container."""
+    return JsonResponse({"status": "ok"}, headers=NO_STORE)
+
+
+def ready() -> HttpResponse:
+    """Answer 503 without MongoDB, and 200 with `degraded` naming Redis where it is configured and gone."""
+    try:
+        client().admin.command("ping")
+    except (PyMongoError, DatabaseError):
+        return JsonResponse({"status": "unavailable", "failed": ["mongodb"]}, status=503, headers=NO_STORE)
+    degraded = []
+    try:
+        if (server := redis()) is not None:
+            server.ping()
+        caches["default"].get("readyz")
+    except RedisError:
+        degraded.append("redis")
+    return JsonResponse({"status": "ok", "degraded": degraded}, headers=NO_STORE)

@@ -1,0 +1,30 @@
+"""What a request says about where it came from, as far as that can be believed."""
+
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+@lru_cache(maxsize=4096)
+def _is_trusted(address: str, proxies: tuple[str, ...]) -> bool:
+    try:
+        source = ip_address(address)
+    except ValueError:
+        # A unix socket has no address: only a proxy on this machine can be at its other end.
+        return bool(proxies) and not address
+    return any(source in ip_network(proxy, strict=False) for proxy in proxies)
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the client's address: nginx's word for it where nginx is a trusted proxy, else the socket's."""
+    source = request.META.get("REMOTE_ADDR", "")
+    if _is_trusted(source, tuple(settings.TRUSTED_PROXIES)):
+        return request.META.get("HTTP_X_FORWARDED_FOR", source).rsplit(",", 1)[-1].strip()
+    return source
+
+
+def public_origin(request: HttpRequest) -> str:
+    """Return the origin that clients use: the setting, never the `Host` header, but for development."""
+    return settings.PUBLIC_ORIGIN or f"{request.scheme}://{request.get_host()}"

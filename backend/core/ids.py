@@ -1,0 +1,18 @@
+"""Short codes that people read aloud, and hashes of secrets that are kept."""
+
+import hashlib
+import secrets
+
+# Without 0/O, 1/I/L, U/V, 5/S, 2/Z and B/8: a code is read over the phone.
+ALPHABET = "ACDEFGHJKMNPQRTWXY34679"
+
+
+def reference() -> str:
+    """Return a short reference like `K7Q-43M`, with which a manager finds a log row (about 1.5e8 of them)."""
+    code = "".join(secrets.choice(ALPHABET) for _ in range(6))
+    return f"{code[:3]}-{code[3:]}"
+
+
+def digest(secret: str) -> str:
+    """Return the SHA-256 of a random secret of 128 bits or more, in hex: what is kept instead of it."""
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,23 @@
+"""Reach MongoDB itself, for conditional updates and hot paths that the ORM cannot express."""
+
+from typing import Any
+
+from django.db import connection
+from pymongo import MongoClient
+from pymongo.collection import Collection
+
+
+def collection(name: str) -> Collection[dict[str, Any]]:
+    """Return the collection `name` of the product's database."""
+    return connection.get_collection(name)
+
+
+def client() -> MongoClient[dict[str, Any]]:
+    """Return this process's one client, for writes that span collections."""
+    connection.ensure_connection()
+    return connection.connection
+
+
+def namespace(name: str) -> str:
+    """Return `database.collection`, as `MongoClient.bulk_write` names a collection."""
+    return f"{connection.settings_dict['NAME']}.{name}"

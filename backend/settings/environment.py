@@ -1,0 +1,69 @@
+"""Read settings from the environment: values, secrets and secrets kept in files."""
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+MINIMUM_SECRET_LENGTH = 32
+MINIMUM_DISTINCT_CHARACTERS = 12
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the variable `name`, stripped, or `default` where it is missing or empty."""
+    return os.environ.get(name, "").strip() or default
+
+
+def items(name: str, default: str = "") -> list[str]:
+    """Return the comma-separated variable `name` as a list without empty entries."""
+    return [item.strip() for item in text(name, default).split(",") if item.strip()]
+
+
+def number(name: str, default: int) -> int:
+    """Return the variable `name` as a whole number.
+
+    Raises ImproperlyConfigured naming the variable where it is none.
+    """
+    value = text(name, str(default))
+    try:
+        return int(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
+
+
+def secret(name: str) -> str:
+    """Return the secret `name`, from the variable itself or from the file that `NAME_FILE` names.
+
+    Raises ImproperlyConfigured where the file cannot be read.
+    """
+    path = text(f"{name}_FILE")
+    if not path:
+        return text(name)
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}_FILE: cannot read {path}: {error.strerror}.") from None
+
+
+def strong_secret(name: str) -> str:
+    """Return the secret `name`.
+
+    Raises ImproperlyConfigured with one line that says what to do where it is missing or easy to guess.
+    """
+    value = secret(name)
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set: give {name} or {name}_FILE (see .env.example).")
+    if len(value) < MINIMUM_SECRET_LENGTH or len(set(value)) < MINIMUM_DISTINCT_CHARACTERS:
+        raise ImproperlyConfigured(
+            f"{name} is too weak: use at least {MINIMUM_SECRET_LENGTH} random characters "
+            "(python -c 'import secrets; print(secrets.token_urlsafe(48))')."
+        )
+    return value
+
+
+def required(name: str) -> str:
+    """Return the secret or address `name`; raises ImproperlyConfigured where it is missing."""
+    value = secret(name)
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set: give {name} or {name}_FILE (see .env.example).")
+    return value
