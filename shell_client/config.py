@@ -1,0 +1,151 @@
+"""The shell's settings: `config.json` beside the program, then the one in the user's folder, then the environment."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from platformdirs import user_data_path
+
+FILE_NAME = "config.json"
+LANGUAGES = ("zh-hans", "en")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+HEARTBEAT_RANGE = (1, 120)
+"""Seconds. The ticket screens live on a proven call that is under three minutes old, so two minutes is the most."""
+
+
+class ConfigError(Exception):
+    """A setting is wrong; the message is one line that names the file and the key."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the shell was told.
+
+    `data_dir` holds everything that this program keeps for this user; `own_data_dir` is true where
+    `SHELL_DATA_DIR` chose it, and then nothing (key store, machine id) is shared with another folder.
+    """
+
+    data_dir: Path
+    own_data_dir: bool = False
+    api_base_url: str = "http://127.0.0.1:8000"
+    app_name: str | None = None
+    language: str | None = None
+    log_level: str = "INFO"
+    heartbeat_seconds: float = 60
+
+
+def load_config(*, environ: Mapping[str, str], program_dir: Path) -> Config:
+    """Return the settings; a later source wins over an earlier one, key by key.
+
+    Raises ConfigError with one line for the first unknown key, wrong value or unreadable file.
+    """
+    chosen = environ.get("SHELL_DATA_DIR", "").strip()
+    data_dir = (
+        Path(chosen).expanduser().resolve() if chosen else user_data_path("cinema-till", appauthor=False)
+    )
+    config = Config(data_dir=data_dir, own_data_dir=bool(chosen))
+    for folder in (program_dir, data_dir):
+        source = folder / FILE_NAME
+        config = replace(config, **_checked(_read(source), source=str(source)))
+    if "SHELL_API_BASE_URL" in environ:
+        wanted = {"api_base_url": environ["SHELL_API_BASE_URL"].strip()}
+        config = replace(config, **_checked(wanted, source="SHELL_API_BASE_URL"))
+    return config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text("utf-8-sig")  # Windows' Notepad writes the mark
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from error
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ConfigError(
+            f"{path}: not JSON, line {error.lineno} column {error.colno}: {error.msg}"
+        ) from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: must be one JSON object")
+    return values
+
+
+def _checked(values: dict[str, Any], *, source: str) -> dict[str, Any]:
+    checks = {
+        "api_base_url": _base_url,
+        "app_name": _name,
+        "language": _language,
+        "log_level": _log_level,
+        "heartbeat_seconds": _heartbeat,
+    }
+    clean: dict[str, Any] = {}
+    for key, value in values.items():
+        check = checks.get(key)
+        if check is None:
+            near = difflib.get_close_matches(key, checks, n=1)
+            hint = f'did you mean "{near[0]}"?' if near else f"known keys: {', '.join(checks)}"
+            raise ConfigError(f'{source}: unknown key "{key}" ({hint})')
+        try:
+            clean[key] = check(value)
+        except ValueError as error:
+            raise ConfigError(f'{source}: "{key}" {error}') from error
+    return clean
+
+
+def _base_url(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be an address such as https://till.example.com")
+    parts = urlsplit(value)
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or parts.scheme not in ("http", "https") or parts.username is not None or port == 0:
+        raise ValueError(f"must be an address such as https://till.example.com, not {value!r}")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError(f"must be an address without path, not {value!r}")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ValueError(f"must begin with https:// (only this machine itself may use http), not {value!r}")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > 40:
+        raise ValueError("must be a name of 1 to 40 characters")
+    return value.strip()
+
+
+def _language(value: object) -> str:
+    if value not in LANGUAGES:
+        raise ValueError(f"must be one of {', '.join(LANGUAGES)}")
+    return str(value)
+
+
+def _log_level(value: object) -> str:
+    if not isinstance(value, str) or value.upper() not in LOG_LEVELS:
+        raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
+    return value.upper()
+
+
+def _heartbeat(value: object) -> float:
+    low, high = HEARTBEAT_RANGE
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ValueError(f"must be a number of seconds from {low} to {high}")
+    return value

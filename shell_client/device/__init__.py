@@ -1,0 +1,1 @@
+"""Who this machine is: the machine code that names it and the key that proves it."""

@@ -1,0 +1,134 @@
+"""Every word that the shell itself shows, in both languages; Chinese is the default."""
+
+from __future__ import annotations
+
+from PyQt5.QtCore import QLocale
+
+CHINESE, ENGLISH = "zh-hans", "en"
+
+_WORDS: dict[str, tuple[str, str]] = {
+    "app_name": ("星河影城 售票系统", "Xinghe Cinemas Box office"),
+    # Log-in window
+    "login_title": ("上班登录", "Log in"),
+    "registered": ("本机已登记：{till}", "This machine: {till}"),
+    "phone": ("手机号", "Phone"),
+    "phone_hint": ("输入手机号", "Phone number"),
+    "machine_code": ("机器码", "Machine"),
+    "copy": ("复制", "Copy"),
+    "copied": ("已复制", "Copied"),
+    "switch_person": ("换人", "Clear"),
+    "erase": ("退格", "Erase"),
+    "log_in": ("登录", "Log in"),
+    "logging_in": ("正在登录…", "Logging in…"),
+    "waiting": ("等待批准…", "Waiting…"),
+    "wait_seconds": ("{seconds} 秒后再试", "Try again in {seconds} s"),
+    "server_ok": ("服务器正常", "Server is up"),
+    "server_looking": ("正在连服务器…", "Connecting…"),
+    "server_gone": ("连不上服务器", "No server"),
+    "weekdays": ("周一 周二 周三 周四 周五 周六 周日", "Mon Tue Wed Thu Fri Sat Sun"),
+    "date": ("{month}月{day}日 {weekday}", "{weekday} {day}/{month}"),
+    "recent": ("最近登录", "Recent"),
+    # Why a log-in did not go through: a bold line and what to do
+    "refused": ("登录未通过", "Log-in refused"),
+    "refused_do": ("请联系店长，报参考号 {reference}", "Call a manager with reference {reference}"),
+    "refused_do_plain": ("请联系店长", "Call a manager"),
+    "pending": ("等待店长批准，批准后自动登录", "Waiting for a manager's approval"),
+    "pending_do": ("请把参考号 {reference} 告诉店长", "Give the manager reference {reference}"),
+    "too_many": ("尝试太多", "Too many attempts"),
+    "too_many_do": ("请 {seconds} 秒后再试", "Try again in {seconds} s"),
+    "too_many_over": ("现在可以再试", "You may try again now"),
+    "no_server": ("连不上服务器，正在重试（第 {tries} 次）", "No server, retrying ({tries})"),
+    "no_server_do": ("请检查网线，恢复后自动登录", "Check the network cable; log-in goes on by itself"),
+    "no_server_stopped": ("连不上服务器", "No server"),
+    "no_server_stopped_do": ("检查网线后，再按“登录”", "Check the network cable, then press Log in"),
+    "clock": ("本机时间差 {minutes} 分钟，已按服务器时间工作", "Clock {minutes} min off; using server time"),
+    "clock_wrong": ("本机时间和服务器对不上", "This clock and the server's disagree"),
+    "clock_wrong_do": ("请校准本机时间后再登录", "Set this machine's clock, then log in"),
+    "too_old": ("客户端版本太旧，请更新", "This version is too old; please update"),
+    "too_old_do": ("最低版本 {minimum}，本机 {version}", "Needs {minimum}, this is {version}"),
+    "too_old_do_plain": ("本机版本 {version}", "This is version {version}"),
+    "device_bound": ("此账号已绑定另一台机器", "This account is bound to another machine"),
+    "device_bound_do": (
+        "请店长先解绑，参考号 {reference}",
+        "Ask a manager to unbind it, reference {reference}",
+    ),
+    "device_bound_do_plain": ("请店长先解绑", "Ask a manager to unbind it"),
+    "bad_phone": ("手机号不对", "This is not a phone number"),
+    "bad_phone_do": ("请输入 11 位手机号", "Enter 11 digits, or + and the country code"),
+    "failed": ("登录没有完成（{code}）", "Log-in did not finish ({code})"),
+    "failed_do": ("请再试，或报参考号 {reference}", "Try again, or report reference {reference}"),
+    "failed_do_plain": ("请再试", "Try again"),
+    "no_key": ("读不到本机密钥，不能登录", "This machine's key cannot be read"),
+    "no_key_do": ("请联系店长，重启后再试。{reason}", "Call a manager and restart. {reason}"),
+    # Main window
+    "menu_log_out": ("退出登录", "Log out"),
+    "menu_reload": ("重新载入", "Reload"),
+    "menu_full_screen": ("全屏", "Full screen"),
+    "opening": ("正在打开售票页面…", "Opening the ticket screens…"),
+    "strip_offline": ("连不上服务器，正在重试（第 {tries} 次）", "No server, retrying ({tries})"),
+    "strip_expired": ("登录已过期，请重新登录", "Your log-in has expired; please log in again"),
+    "log_in_again": ("重新登录", "Log in again"),
+    "retry_now": ("现在重试", "Retry now"),
+    "offline": ("连不上服务器", "No connection to the server"),
+    "offline_do": (
+        "请检查网线。恢复后会自动回到刚才的页面，已锁的座位不会因此丢失。",
+        "Check the network cable. You return to the same page by itself; seats on hold are kept until they lapse.",
+    ),
+    "offline_next": ("{seconds} 秒后自动重试", "Next try in {seconds} s"),
+    "offline_trying": ("正在重试…", "Trying…"),
+    "crashed": ("页面多次出错，已停止", "The page failed several times"),
+    "crashed_do": (
+        "订单和座位在服务器上，没有丢失。请重新打开；还不行就重新登录。",
+        "Orders and seats are on the server; nothing is lost. Open it again, or log in again.",
+    ),
+    "open_again": ("重新打开", "Open again"),
+    "foreign": ("服务器给的地址不对，已拒绝打开", "The server's address is wrong and was refused"),
+    "foreign_do": (
+        "请联系技术人员：核对服务器的 PUBLIC_ORIGIN 和本机的 api_base_url。",
+        "Call support: the server's PUBLIC_ORIGIN and this machine's api_base_url differ.",
+    ),
+    "not_opened": ("售票页面没有打开（{code}）", "The ticket screens did not open ({code})"),
+    "not_opened_do": ("请重试；还不行就联系店长。", "Retry; if that does not help, call a manager."),
+    "ended": ("您已被退出登录", "You have been logged out"),
+    "ended_do": ("请联系店长，然后重新登录。", "Call a manager, then log in again."),
+    "ended_sale": (
+        "没付款的订单还保留到锁座到期，重新登录后可以继续收款。",
+        "An unpaid order is kept until its hold lapses; log in again to go on with it.",
+    ),
+    "back_to_login": ("回到登录", "Back to log-in"),
+    "why_unbound": ("店长解除了此账号与本机的绑定。", "A manager unbound this account from this machine."),
+    "why_disabled": ("此账号已被停用。", "This account has been disabled."),
+    "why_replaced": ("此账号在别处重新登录了。", "This account has logged in again elsewhere."),
+    "why_logged_out": ("此账号已退出登录。", "This account has logged out."),
+    "why_changed": (
+        "此账号的岗位或影院已更改，请重新登录。",
+        "Your role or cinemas have changed; log in again.",
+    ),
+    "why_revoked": ("店长结束了这次登录。", "A manager ended this session."),
+    "why_expired": ("登录时间已到。", "The session's time is over."),
+    "why_idle": ("太久没有操作。", "Nothing was done for too long."),
+    "why_reuse": ("登录凭证被重复使用，已自动停止。", "A log-in token was used twice, so it was stopped."),
+}
+
+
+class Words:
+    """The words in one language: `words("refused_do", reference="K7Q-42M")`."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._column = 0 if language == CHINESE else 1
+
+    def __call__(self, key: str, **values: object) -> str:
+        """Return the words for `key` with `values` filled in."""
+        return _WORDS[key][self._column].format(**values)
+
+    def has(self, key: str) -> bool:
+        """Tell whether there are words for `key`."""
+        return key in _WORDS
+
+
+def choose_language(configured: str | None) -> str:
+    """Return the configured language, else the system's where it is English, else Chinese."""
+    if configured is not None:
+        return configured
+    return ENGLISH if QLocale.system().name().startswith("en") else CHINESE
