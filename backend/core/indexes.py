@@ -21,7 +21,8 @@ class MongoIndex(Index):
         where: a partial filter expression, for keys that only some documents have.
     """
 
-    # Django's migration state wants fields or expressions; the keys of documents are neither.
+    max_name_length = 120  # MongoDB has no limit of 30; a name says its keys
+
     def __init__(
         self,
         *,
@@ -31,7 +32,8 @@ class MongoIndex(Index):
         expire_after: int | None = None,
         where: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(fields=("pk",), name=name)
+        # Django's checks want a field that exists; the keys of documents are paths, and stand in `keys`.
+        super().__init__(fields=("id",), name=name)
         self.keys = [(path, direction) for path, direction in keys]
         self.unique = unique
         self.expire_after = expire_after

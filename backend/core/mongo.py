@@ -2,14 +2,18 @@
 
 from typing import Any
 
+from bson.codec_options import CodecOptions
 from django.db import connection
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
+# The ORM wants naive times and makes them aware itself; everything else here works with aware ones.
+AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
+
 
 def collection(name: str) -> Collection[dict[str, Any]]:
     """Return the collection `name` of the product's database."""
-    return connection.get_collection(name)
+    return connection.get_collection(name, codec_options=AWARE)
 
 
 def client() -> MongoClient[dict[str, Any]]:

@@ -16,11 +16,15 @@ WSGI_APPLICATION = "backend.wsgi.application"
 DEFAULT_AUTO_FIELD = "django_mongodb_backend.fields.ObjectIdAutoField"
 AUTH_USER_MODEL = "accounts.User"
 APPEND_SLASH = False
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # phones are unique by a plain index (core.indexes says why), not by the field
+    "models.E030",  # MongoDB's index names are unique in a collection, not in a database
+]
 
 INSTALLED_APPS = [
-    "backend.core.apps.MongoAdminConfig",
-    "backend.core.apps.MongoAuthConfig",
-    "backend.core.apps.MongoContentTypesConfig",
+    "backend.core.django_apps.MongoAdminConfig",
+    "backend.core.django_apps.MongoAuthConfig",
+    "backend.core.django_apps.MongoContentTypesConfig",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
@@ -46,8 +50,8 @@ MIGRATION_MODULES = {
 MIDDLEWARE = [
     "backend.core.middleware.request_id",
     "backend.core.middleware.service_paths",
-    "backend.core.middleware.problems_for_the_api",
     "backend.accounts.middleware.dpop_nonce",
+    "backend.core.middleware.problems_for_the_api",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -89,7 +93,7 @@ MONGO_DB = env.text("MONGO_DB", "userdb")
 
 def mongo_database(engine: str, uri: str, **options: object) -> dict[str, object]:
     """Return the `DATABASES` entry for the MongoDB at `uri`."""
-    return {"ENGINE": engine, "HOST": uri, "NAME": MONGO_DB, "OPTIONS": {"tz_aware": True, **options}}
+    return {"ENGINE": engine, "HOST": uri, "NAME": MONGO_DB, "OPTIONS": options}
 
 
 # --- Redis ----------------------------------------------------------------------------------------
@@ -167,6 +171,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+JWT_SECRET_KEY_PREVIOUS = env.secret("JWT_SECRET_KEY_PREVIOUS")  # still read, no longer signed with
+NONCE_SECRET_KEY_PREVIOUS = env.secret("NONCE_SECRET_KEY_PREVIOUS")
 ACCESS_TOKEN_SECONDS = 10 * 60
 REFRESH_TOKEN_SECONDS = 12 * 3600
 SESSION_IDLE_SECONDS = 30 * 60

@@ -1,0 +1,1 @@
+"""Staff accounts, roles, device bindings, the log-in, sessions and tokens."""

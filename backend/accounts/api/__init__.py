@@ -1,0 +1,1 @@
+"""The API of log-in, sessions and managing."""

@@ -1,0 +1,158 @@
+"""Device proofs: DPoP (RFC 9449) with a nonce on every answer, so that a log-in is one request."""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.conf import settings
+from django.http import HttpRequest
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm
+
+from backend.accounts.errors import ClockSkew, InvalidProof, UseNonce
+from backend.core import clock
+from backend.core.http import public_origin
+
+MAXIMUM_PROOF = 4096
+JTI = re.compile(r"[\x21-\x7e]{8,128}\Z")
+# What a public key of each kind consists of; RFC 7638 hashes exactly these members.
+KEY_MEMBERS = {"EdDSA": ("OKP", "Ed25519", ("crv", "kty", "x")), "ES256": ("EC", "P-256", ("crv", "kty", "x", "y"))}
+UNRESERVED = re.compile(r"%([0-9A-Fa-f]{2})")
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A proof whose signature and claims hold. `key` is the RFC 7638 thumbprint; `jti` is not yet spent."""
+
+    key: str
+    jti: str
+    nonce: str
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+@lru_cache(maxsize=4096)
+def _public_key(algorithm: str, jwk_json: str) -> tuple[Any, str]:
+    """Return the key object and thumbprint of a JWK; raises InvalidProof where it is no such public key."""
+    jwk = json.loads(jwk_json)
+    kind, curve, members = KEY_MEMBERS[algorithm]
+    if jwk.get("kty") != kind or jwk.get("crv") != curve or "d" in jwk or "k" in jwk:
+        raise InvalidProof("jwk")
+    try:
+        loader = OKPAlgorithm if algorithm == "EdDSA" else ECAlgorithm
+        key = loader.from_jwk(jwk)
+    except (jwt.InvalidKeyError, ValueError, KeyError, TypeError, UnsupportedAlgorithm):
+        raise InvalidProof("jwk") from None
+    if not isinstance(key, Ed25519PublicKey | EllipticCurvePublicKey):
+        raise InvalidProof("jwk")
+    canonical = json.dumps({name: jwk[name] for name in members}, separators=(",", ":"), sort_keys=True)
+    return key, _b64(hashlib.sha256(canonical.encode()).digest())
+
+
+def normalised_uri(uri: str) -> str:
+    """Return `uri` without query and fragment, normalised after RFC 3986 section 6.2."""
+    parts = urlsplit(uri)
+    scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
+    host = f"[{host}]" if ":" in host else host
+    port = parts.port
+    netloc = host if port in {None, DEFAULT_PORTS.get(scheme)} else f"{host}:{port}"
+
+    def decode(match: re.Match[str]) -> str:
+        character = chr(int(match[1], 16))
+        return character if re.match(r"[A-Za-z0-9._~-]", character) else match[0].upper()
+
+    return urlunsplit((scheme, netloc, UNRESERVED.sub(decode, parts.path) or "/", "", ""))
+
+
+def verify(request: HttpRequest, *, access_token: str | None = None, now: datetime) -> Proof:
+    """Return the proof of `request`, all checks of RFC 9449 section 4.3 but nonce and replay.
+
+    Raises InvalidProof or ClockSkew. The nonce is judged by `replay.spend`, which knows this run of Redis.
+    """
+    text = request.META.get("HTTP_DPOP", "")
+    if not text:
+        raise InvalidProof("missing")
+    if len(text) > MAXIMUM_PROOF or "," in text:  # WSGI joins repeated headers with a comma
+        raise InvalidProof("one proof only")
+    try:
+        header = jwt.get_unverified_header(text)
+    except jwt.InvalidTokenError:
+        raise InvalidProof("not a JWT") from None
+    algorithm, jwk = header.get("alg"), header.get("jwk")
+    if header.get("typ") != "dpop+jwt" or algorithm not in KEY_MEMBERS or not isinstance(jwk, dict):
+        raise InvalidProof("header")
+    key, thumbprint = _public_key(algorithm, json.dumps(jwk, sort_keys=True))
+    try:
+        claims = jwt.decode(
+            text, key, algorithms=[algorithm], options={"verify_iat": False, "verify_exp": False, "verify_aud": False}
+        )
+    except (jwt.InvalidTokenError, ValueError, TypeError):
+        raise InvalidProof("signature") from None
+    _check_claims(claims, request, access_token, now)
+    nonce = claims.get("nonce")
+    if not isinstance(nonce, str):
+        raise UseNonce
+    return Proof(key=thumbprint, jti=claims["jti"], nonce=nonce)
+
+
+def _check_claims(claims: dict[str, Any], request: HttpRequest, access_token: str | None, now: datetime) -> None:
+    htm, htu, iat, jti = (claims.get(name) for name in ("htm", "htu", "iat", "jti"))
+    if htm != request.method:
+        raise InvalidProof("htm")
+    if not isinstance(jti, str) or not JTI.match(jti):
+        raise InvalidProof("jti")
+    try:
+        same_address = normalised_uri(str(htu)) == normalised_uri(public_origin(request) + request.path)
+    except ValueError:
+        same_address = False
+    if not same_address:
+        raise InvalidProof("htu")
+    if isinstance(iat, bool) or not isinstance(iat, int | float):
+        raise InvalidProof("iat")
+    if abs(now.timestamp() - iat) > settings.CLOCK_SKEW_SECONDS:
+        raise ClockSkew(serverTime=clock.iso(now))
+    if access_token is not None:
+        expected = _b64(hashlib.sha256(access_token.encode()).digest())
+        if not hmac.compare_digest(str(claims.get("ath", "")).encode(), expected.encode()):
+            raise InvalidProof("ath")
+
+
+def _mac(secret: str, stamp: str, run: str) -> str:
+    return _b64(hmac.digest(secret.encode(), f"{stamp}|{run}".encode(), "sha256")[:18])
+
+
+def issue_nonce(run: str) -> str:
+    """Return a fresh nonce: its time, and an HMAC over it and the `run` of what remembers used proofs."""
+    stamp = f"{int(time.time()):x}"
+    return f"{stamp}.{_mac(settings.NONCE_SECRET_KEY, stamp, run)}"
+
+
+def nonce_holds(nonce: str, run: str) -> bool:
+    """Return whether `nonce` is one of ours, of this `run`, and not older than five minutes."""
+    stamp, _dot, mac = nonce.partition(".")
+    try:
+        age = datetime.now(UTC).timestamp() - int(stamp, 16)
+    except (ValueError, OverflowError):
+        return False
+    if not -5 <= age <= settings.NONCE_SECONDS:
+        return False
+    secrets = [settings.NONCE_SECRET_KEY, settings.NONCE_SECRET_KEY_PREVIOUS]
+    return any(
+        hmac.compare_digest(_mac(secret, stamp, run).encode(), mac.encode("ascii", "replace"))
+        for secret in secrets
+        if secret
+    )

@@ -1,0 +1,196 @@
+"""Spend a proof once, and say in the same breath what is known of its session.
+
+Redis keeps the used proofs and the sessions' state; where it is out of reach, or none is configured, MongoDB
+keeps the proofs (a unique `_id` that expires) and the session is read from its authority.
+"""
+
+import hashlib
+import logging
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from bson import ObjectId
+from django.conf import settings
+from pymongo.errors import DuplicateKeyError
+from redis.exceptions import RedisError
+
+from backend.accounts.dpop import Proof, nonce_holds
+from backend.accounts.errors import InvalidProof, UseNonce
+from backend.core.mongo import collection
+from backend.core.redis import redis
+
+log = logging.getLogger(__name__)
+
+# KEYS: proof, tombstone, proven mark; ARGV: run id, seconds a proof is kept, seconds a mark is kept, session.
+SPEND = """
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+if run ~= ARGV[1] then return {'other_run', run} end
+if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[2]) then return {'replayed', run} end
+if ARGV[4] == '' then return {'fresh', run} end
+local ended = redis.call('GET', KEYS[2])
+if ended then return {'ended', run, ended} end
+redis.call('SET', KEYS[3], '1', 'EX', ARGV[3])
+return {'fresh', run, redis.call('GET', 'live:' .. run .. ':' .. ARGV[4]) or ''}
+"""
+# KEYS: tombstone, entry; ARGV: entry, seconds. A tombstone is never written over.
+REMEMBER = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
+return 1
+"""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What Redis knew when the proof was spent: why the session ended, or a copy of it, or neither."""
+
+    ended: str = ""
+    session: dict[str, Any] | None = None
+
+
+class _Run:
+    """The run whose nonces count: Redis's run id, else this process's own."""
+
+    def __init__(self) -> None:
+        self.own = f"process-{secrets.token_hex(8)}"
+        self.of_redis = ""
+
+    def current(self) -> str:
+        """Return the run to sign nonces with, asking Redis once."""
+        if self.of_redis:
+            return self.of_redis
+        try:
+            if (server := redis()) is not None:
+                self.of_redis = server.info("server")["run_id"]
+        except RedisError:
+            # All processes of an outage share one name, so that a nonce of one counts at the other.
+            return "without-redis"
+        return self.of_redis or self.own
+
+
+RUN = _Run()
+
+
+def spend(proof: Proof, *, session: ObjectId | None, now: datetime) -> Spent:
+    """Use up `proof` and return what Redis knows of `session`.
+
+    Raises UseNonce where the nonce is not of this run or too old, InvalidProof where the proof was used before.
+    """
+    server = redis()
+    if server is None:
+        if not nonce_holds(proof.nonce, RUN.own):
+            raise UseNonce
+        return _spend_in_mongodb(proof, now)
+    try:
+        return _spend_in_redis(server, proof, session)
+    except RedisError as error:
+        log.warning("redis is out of reach (%s): proofs are kept in MongoDB", type(error).__name__)
+        RUN.of_redis = ""
+        if not nonce_holds(proof.nonce, "without-redis"):
+            raise UseNonce from None
+        return _spend_in_mongodb(proof, now)
+
+
+def _proof_id(proof: Proof) -> str:
+    return f"{proof.key}:{hashlib.sha256(proof.jti.encode()).hexdigest()[:32]}"
+
+
+def _spend_in_redis(server: Any, proof: Proof, session: ObjectId | None) -> Spent:
+    run = RUN.current()
+    if not nonce_holds(proof.nonce, run):
+        # Redis may have restarted since this worker last asked: look once, then judge.
+        RUN.of_redis = ""
+        run = RUN.current()
+        if not nonce_holds(proof.nonce, run):
+            raise UseNonce
+    sid = str(session or "")
+    keys = [f"proof:{_proof_id(proof)}", f"ended:{sid}", f"proven:{sid}"]
+    answer = [
+        part.decode()
+        for part in _script(server, SPEND)(
+            keys=keys, args=[run, settings.NONCE_SECONDS + 10, settings.WEB_SESSION_PROOF_SECONDS, sid]
+        )
+    ]
+    match answer:
+        case ["other_run", current]:
+            RUN.of_redis = current
+            raise UseNonce
+        case ["replayed", _run]:
+            raise InvalidProof("replayed")
+        case ["ended", _run, reason]:
+            return Spent(ended=reason)
+        case ["fresh", _run, copy] if copy:
+            return Spent(session=msgspec.json.decode(copy))
+    return Spent()
+
+
+def _script(server: Any, text: str) -> Any:
+    return server.register_script(text)
+
+
+def _spend_in_mongodb(proof: Proof, now: datetime) -> Spent:
+    expires = now + timedelta(seconds=settings.NONCE_SECONDS + 10)
+    try:
+        collection("dpopReplays").insert_one({"_id": _proof_id(proof), "expiresAt": expires})
+    except DuplicateKeyError:
+        raise InvalidProof("replayed") from None
+    return Spent()
+
+
+def remember(session: ObjectId, copy: dict[str, Any]) -> None:
+    """Keep a copy of a live session in Redis for a minute at most; a tombstone is never written over."""
+    server = redis()
+    if server is None or not RUN.of_redis:
+        return
+    try:
+        _script(server, REMEMBER)(
+            keys=[f"ended:{session}", f"live:{RUN.of_redis}:{session}"],
+            args=[msgspec.json.encode(copy), settings.REVOCATION_CACHE_SECONDS],
+        )
+    except RedisError:
+        RUN.of_redis = ""
+
+
+def bury(sessions: dict[ObjectId, str]) -> None:
+    """Put a tombstone for each session (id to reason) into Redis, after MongoDB has it."""
+    server = redis()
+    if server is None or not sessions:
+        return
+    try:
+        pipeline = server.pipeline(transaction=False)
+        for session, reason in sessions.items():
+            pipeline.set(f"ended:{session}", reason, ex=settings.REFRESH_TOKEN_SECONDS + 3600)
+            pipeline.delete(f"live:{RUN.current()}:{session}", f"proven:{session}")
+        pipeline.execute()
+    except RedisError:
+        # Copies in Redis live a minute at most and count only in the run that wrote them.
+        log.exception("redis is out of reach: %d revocation(s) stand in MongoDB alone", len(sessions))
+        RUN.of_redis = ""
+
+
+def recall(session: ObjectId) -> tuple[str, dict[str, Any] | None, bool]:
+    """Return for a screen's request why `session` ended, its copy, and whether it was proven of late."""
+    server = redis()
+    if server is None:
+        return "", None, False
+    try:
+        run = RUN.current()
+        ended, copy, proven = server.mget(f"ended:{session}", f"live:{run}:{session}", f"proven:{session}")
+    except RedisError:
+        RUN.of_redis = ""
+        return "", None, False
+    return (ended or b"").decode(), msgspec.json.decode(copy) if copy else None, bool(proven)
+
+
+def forget(session: ObjectId) -> None:
+    """Drop the copy of a session that changed in MongoDB; the next request reads it anew."""
+    server = redis()
+    if server is None:
+        return
+    try:
+        server.delete(f"live:{RUN.current()}:{session}")
+    except RedisError:
+        RUN.of_redis = ""

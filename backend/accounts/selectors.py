@@ -1,0 +1,40 @@
+"""Read accounts, bindings and sessions, as far as the caller's cinemas allow: the one place that narrows."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from bson import ObjectId
+from django.db.models import Model, QuerySet
+
+from backend.accounts.models import User
+from backend.accounts.roles import ROLES
+from backend.core.actor import Actor
+
+
+def actor_of(user: User, *, address: str | None = None) -> Actor:
+    """Return the person behind a back-office session."""
+    role = ROLES[user.role]
+    return Actor(
+        id=user.pk,
+        phone=user.phone,
+        name=user.name,
+        role=user.role,
+        rank=role.rank,
+        permissions=role.permissions if user.is_active else frozenset(),
+        cinemas=tuple(user.cinemas),
+        address=address,
+    )
+
+
+def within(cinemas: Iterable[ObjectId]) -> dict[str, Any]:
+    """Return the MongoDB filter for people whose cinemas are all among `cinemas`; empty means all."""
+    wanted = list(cinemas)
+    return {"cinemas": {"$ne": [], "$not": {"$elemMatch": {"$nin": wanted}}}} if wanted else {}
+
+
+def people_within(queryset: QuerySet[Model], cinemas: Iterable[ObjectId]) -> QuerySet[Model]:
+    """Return `queryset` (of accounts, bindings or sessions) narrowed like `within`."""
+    wanted = list(cinemas)
+    if not wanted:
+        return queryset
+    return queryset.filter(cinemas__contained_by=wanted).exclude(cinemas=[])

@@ -1,0 +1,1 @@
+"""Every change of accounts, bindings and sessions, one module a use case."""

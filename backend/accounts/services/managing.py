@@ -1,0 +1,245 @@
+"""Manage accounts: create, change, disable, bind and unbind; each change is logged and takes effect at once."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.utils.translation import gettext_lazy as _
+from pymongo.errors import DuplicateKeyError
+
+from backend.accounts import sessions
+from backend.accounts.errors import DeviceBound, NotYours, PhoneTaken
+from backend.accounts.models import AccountState, BindingPolicy
+from backend.accounts.roles import ROLES
+from backend.audit.services import record_change, record_security
+from backend.core.actor import Actor
+from backend.core.mongo import collection
+from backend.core.problems import Invalid, NotFound, RuleBroken
+
+Document = dict[str, Any]
+CHANGEABLE = {"name": "name", "role": "role", "cinemas": "cinemas", "status": "account.status.code"}
+
+
+def create_account(
+    *,
+    phone: str,
+    name: str,
+    role: str,
+    cinemas: Sequence[ObjectId],
+    by: Actor | None,
+    now: datetime,
+    password: str | None = None,
+    binding_policy: str = BindingPolicy.WINDOW,
+) -> ObjectId:
+    """Create an enabled account whose binding window is open for 24 hours; return its id.
+
+    `phone` is normalised; `cinemas` empty means all; `by` None is a command of ops.
+    Raises NotYours, RuleBroken and PhoneTaken.
+    """
+    _check_values({"name": name, "role": role, "cinemas": list(cinemas)})
+    _check_reach(by, role=role, cinemas=cinemas)
+    document = {
+        "_id": ObjectId(),
+        "phone": phone,
+        "name": name.strip(),
+        "role": role,
+        "cinemas": list(cinemas),
+        "password": make_password(password),
+        "last_login": None,
+        "device": None,
+        "account": {
+            "status": {"code": AccountState.ACTIVE.value},
+            "bindingPolicy": str(binding_policy),
+            "bindingWindowUntil": now + timedelta(seconds=settings.BINDING_WINDOW_SECONDS),
+        },
+        "session": None,
+        "metadata": {"createdAt": now, "createdBy": by.phone if by else ""},
+    }
+    try:
+        collection("users").insert_one(document)
+    except DuplicateKeyError:
+        raise PhoneTaken from None
+    after = {"phone": phone, "name": name, "role": role, "cinemas": [str(cinema) for cinema in cinemas]}
+    _note("account_created", document, by=by, now=now, after=after)
+    return ObjectId(document["_id"])
+
+
+def change_account(user: ObjectId, *, changes: Document, by: Actor | None, now: datetime) -> None:
+    """Change `name`, `role`, `cinemas` or `status` of an account.
+
+    Role, cinemas and a status other than active end its sessions: the next log-in has the new rights.
+    Raises NotFound, NotYours and RuleBroken.
+    """
+    document = manageable(user, by=by)
+    _check_values(changes)
+    _check_reach(by, role=changes.get("role", document["role"]), cinemas=changes.get("cinemas", document["cinemas"]))
+    before = {**{name: document[name] for name in ("name", "role", "cinemas")}, "status": _status(document)}
+    changed = {name: value for name, value in changes.items() if before[name] != value}
+    if not changed:
+        return
+    # The condition repeats what was judged: somebody raised meanwhile is not changed by a lower one.
+    result = collection("users").update_one(
+        {"_id": user, "role": document["role"], "cinemas": document["cinemas"]},
+        {"$set": {CHANGEABLE[name]: value for name, value in changed.items()}},
+    )
+    if not result.matched_count:
+        raise NotYours
+    if reason := _ends_sessions(changed):
+        sessions.end_all_of(user, reason=reason, now=now)
+    shown = {name: before[name] for name in changed}
+    _note("account_changed", document, by=by, now=now, before=_plain(shown), after=_plain(changed))
+
+
+def unbind_device(user: ObjectId, *, reason: str, by: Actor | None, now: datetime) -> None:
+    """Take the device from an account and end its sessions. It opens no window. A second call changes nothing."""
+    document = manageable(user, by=by)
+    device = document.get("device")
+    if device is None:
+        return
+    result = collection("users").update_one(
+        {"_id": user, "device.keyThumbprint": device["keyThumbprint"]}, {"$set": {"device": None}}
+    )
+    if not result.modified_count:
+        return
+    sessions.end_all_of(user, reason="unbound", now=now)
+    collection("deviceBindings").update_one(
+        {"user": user, "keyThumbprint": device["keyThumbprint"], "state": "active"},
+        {"$set": {"state": "revoked", "revokedAt": now, "revokedBy": by.name if by else "", "reason": reason}},
+    )
+    shown = {"machineCode": device["machineCode"], "key": device["keyThumbprint"]}
+    _note("device_unbound", document, by=by, now=now, before=shown, reason=reason)
+
+
+def open_binding_window(user: ObjectId, *, by: Actor | None, now: datetime) -> datetime:
+    """Let the first log-in within 24 hours bind its device; return when the window closes.
+
+    Raises DeviceBound: a window never replaces a device.
+    """
+    document = manageable(user, by=by)
+    until = now + timedelta(seconds=settings.BINDING_WINDOW_SECONDS)
+    result = collection("users").update_one(
+        {"_id": user, "device": None}, {"$set": {"account.bindingWindowUntil": until}}
+    )
+    if not result.matched_count:
+        raise DeviceBound
+    _note("binding_window_opened", document, by=by, now=now, after={"until": until.isoformat()})
+    return until
+
+
+def revoke_binding(binding: ObjectId, *, reason: str, by: Actor, now: datetime) -> None:
+    """Unbind the account that `binding` is the active binding of; raises NotFound where there is none."""
+    found = collection("deviceBindings").find_one({"_id": binding})
+    if found is None:
+        raise NotFound
+    user = manageable(found["user"], by=by)
+    if (user.get("device") or {}).get("keyThumbprint") == found["keyThumbprint"]:
+        unbind_device(found["user"], reason=reason, by=by, now=now)
+
+
+def revoke_session(session: ObjectId, *, by: Actor, now: datetime) -> None:
+    """End one session of an account that the caller manages. A second call changes nothing."""
+    found = collection("staffSessions").find_one({"_id": session})
+    if found is None:
+        raise NotFound
+    user = manageable(found["user"], by=by)
+    if sessions.end(session, reason="revoked", now=now):
+        _note("session_revoked", user, by=by, now=now, before={"session": str(session)})
+
+
+def set_password(user: ObjectId, *, password: str, by: Actor | None, now: datetime) -> None:
+    """Set the password with which a manager signs in to the back office; the caller has validated it."""
+    document = collection("users").find_one({"_id": user})
+    if document is None:
+        raise NotFound
+    if by is None or by.id != user:
+        manageable(user, by=by)
+    collection("users").update_one({"_id": user}, {"$set": {"password": make_password(password)}})
+    _note("password_set", document, by=by, now=now)
+
+
+def manageable(user: ObjectId, *, by: Actor | None) -> Document:
+    """Return the account's document where `by` may manage it.
+
+    Raises NotFound for an account that shares no cinema with the caller, NotYours for himself and for roles
+    equal to or above his own.
+    """
+    document = collection("users").find_one({"_id": user})
+    if document is None or (by is not None and not _in_reach(document, by)):
+        raise NotFound
+    if by is not None and (document["_id"] == by.id or ROLES[document["role"]].rank >= by.rank):
+        raise NotYours
+    return document
+
+
+def _in_reach(document: Document, by: Actor) -> bool:
+    return not by.cinemas or (bool(document["cinemas"]) and set(document["cinemas"]) <= set(by.cinemas))
+
+
+def _check_reach(by: Actor | None, *, role: str, cinemas: Sequence[ObjectId]) -> None:
+    """Raise NotYours where `by` would give a role or a cinema that is not his to give."""
+    if by is None:
+        return
+    if ROLES[role].rank >= by.rank:
+        raise NotYours
+    if by.cinemas and not (cinemas and set(cinemas) <= set(by.cinemas)):
+        raise NotYours(_("Choose among your own cinemas; none chosen would mean all."))
+
+
+def _check_values(values: Document) -> None:
+    errors: dict[str, list[Any]] = {}
+    if "name" in values and not 1 <= len(values["name"].strip()) <= 60:
+        errors["name"] = [_("Between 1 and 60 characters.")]
+    if "name" in values and not values["name"].isprintable():
+        errors["name"] = [_("Only printable characters.")]
+    if "role" in values and values["role"] not in ROLES:
+        errors["role"] = [_("Not a role.")]
+    if "status" in values and values["status"] not in AccountState.values:
+        errors["status"] = [_("Not a status.")]
+    if errors:
+        raise Invalid(errors)
+    wanted = values.get("cinemas") or []
+    if wanted and collection("cinemas").count_documents({"_id": {"$in": wanted}}) != len(set(wanted)):
+        raise RuleBroken({"cinemas": [_("A cinema that does not exist.")]})
+
+
+def _status(document: Document) -> str:
+    return str(document["account"]["status"]["code"])
+
+
+def _ends_sessions(changed: Document) -> str:
+    if changed.get("status", AccountState.ACTIVE) != AccountState.ACTIVE:
+        return "disabled"
+    return "changed" if {"role", "cinemas"} & set(changed) else ""
+
+
+def _plain(values: Document) -> Document:
+    return {name: [str(each) for each in value] if isinstance(value, list) else value for name, value in values.items()}
+
+
+def _note(
+    event: str,
+    user: Document,
+    *,
+    by: Actor | None,
+    now: datetime,
+    before: Document | None = None,
+    after: Document | None = None,
+    reason: str = "",
+) -> None:
+    label = f"{user['name']} {user['phone']}"
+    machine = (before or {}).get("machineCode", "")
+    record_change(
+        event,
+        kind="account",
+        target=user["_id"],
+        label=label,
+        before=before,
+        after=after,
+        by=by,
+        now=now,
+        cinemas=user["cinemas"],
+    )
+    record_security(event, now=now, user=user, by=by, machine_code=machine, reason=reason)

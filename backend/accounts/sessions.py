@@ -1,0 +1,192 @@
+"""Staff sessions: who may still act. MongoDB is the authority, Redis a copy that a tombstone overrules."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from bson import ObjectId
+from django.conf import settings
+
+from backend.accounts import replay
+from backend.accounts.errors import SessionRevoked
+from backend.accounts.roles import ROLES
+from backend.core.actor import Actor
+from backend.core.mongo import collection
+
+# A busy till writes its marks at most this often.
+MARK_EVERY = timedelta(seconds=30)
+Document = dict[str, Any]
+
+
+class LiveSession(msgspec.Struct, frozen=True, kw_only=True):
+    """A session as the hot paths need it; ids as hex text, so that it travels as JSON."""
+
+    id: str
+    user: str
+    phone: str
+    name: str
+    role: str
+    cinemas: list[str]
+    machine_code: str
+    key: str
+    device_name: str
+    bound_at: datetime | None
+    started_at: datetime
+    active_at: datetime
+    expires_at: datetime
+    proven_at: datetime | None
+    cookie: str | None
+
+    def actor(self, address: str) -> Actor:
+        """Return the person and machine of this session. Roles come from here, never from a token's claims."""
+        role = ROLES[self.role]
+        return Actor(
+            id=ObjectId(self.user),
+            phone=self.phone,
+            name=self.name,
+            role=self.role,
+            rank=role.rank,
+            permissions=role.permissions,
+            cinemas=tuple(ObjectId(cinema) for cinema in self.cinemas),
+            session=ObjectId(self.id),
+            machine_code=self.machine_code,
+            device=self.key,
+            till=self.device_name or None,
+            address=address,
+        )
+
+
+def _live(document: Document) -> LiveSession:
+    return LiveSession(
+        id=str(document["_id"]),
+        user=str(document["user"]),
+        phone=document["phone"],
+        name=document["name"],
+        role=document["role"],
+        cinemas=[str(cinema) for cinema in document["cinemas"]],
+        machine_code=document["machineCode"],
+        key=document["key"],
+        device_name=document["deviceName"],
+        bound_at=document.get("boundAt"),
+        started_at=document["startedAt"],
+        active_at=document["activeAt"],
+        expires_at=document["expiresAt"],
+        proven_at=document.get("provenAt"),
+        cookie=(document.get("web") or {}).get("cookie"),
+    )
+
+
+def new_session(*, user: Document, device: Document, address: str, now: datetime) -> Document:
+    """Return the session document of a log-in; the log-in inserts it together with what belongs to it."""
+    return {
+        "_id": ObjectId(),
+        "user": user["_id"],
+        "phone": user["phone"],
+        "name": user["name"],
+        "role": user["role"],
+        "cinemas": user["cinemas"],
+        "machineCode": device["machineCode"],
+        "key": device["keyThumbprint"],
+        "deviceName": device["name"],
+        "clientVersion": device["clientVersion"],
+        "boundAt": device["boundAt"],
+        "address": address,
+        "startedAt": now,
+        "activeAt": now,
+        "provenAt": now,
+        "expiresAt": now + timedelta(seconds=settings.REFRESH_TOKEN_SECONDS),
+        "endedAt": None,
+        "endReason": "",
+        "generation": 1,
+        "rotatedAt": now,
+        "rotationKey": None,
+        "web": {},
+    }
+
+
+def over_because(session: LiveSession, now: datetime) -> str:
+    """Return why a session that nobody ended is over all the same, or the empty string."""
+    if now >= session.expires_at:
+        return "expired"
+    if now - session.active_at >= timedelta(seconds=settings.SESSION_IDLE_SECONDS):
+        return "idle"
+    return ""
+
+
+def _read(sid: ObjectId, now: datetime) -> LiveSession:
+    document = collection("staffSessions").find_one({"_id": sid})
+    if document is None:
+        raise SessionRevoked("unknown")
+    if document["endedAt"] is not None:
+        raise SessionRevoked(document["endReason"])
+    session = _live(document)
+    if reason := over_because(session, now):
+        raise SessionRevoked(reason)
+    replay.remember(sid, msgspec.to_builtins(session))
+    return session
+
+
+def proven(sid: ObjectId, *, spent: replay.Spent, now: datetime) -> LiveSession:
+    """Return the live session behind a proven call, and note that it was proven.
+
+    Raises SessionRevoked where it is over; a missing copy means asking MongoDB, never that it is valid.
+    """
+    if spent.ended:
+        raise SessionRevoked(spent.ended)
+    session = msgspec.convert(spent.session, LiveSession) if spent.session else None
+    if session is None or over_because(session, now):
+        session = _read(sid, now)
+    if session.proven_at is None or now - session.proven_at >= MARK_EVERY:
+        collection("staffSessions").update_one({"_id": sid, "endedAt": None}, {"$set": {"provenAt": now}})
+        session = msgspec.structs.replace(session, proven_at=now)
+        replay.remember(sid, msgspec.to_builtins(session))
+    return session
+
+
+def of_screens(sid: ObjectId, *, cookie: str, now: datetime) -> LiveSession:
+    """Return the live session behind a screen's cookie (its digest).
+
+    Raises SessionRevoked where it is over, where another cookie took its place, or where the shell has not
+    proven itself for three minutes: a cookie carried to another machine dies with that.
+    """
+    ended, copy, recently = replay.recall(sid)
+    if ended:
+        raise SessionRevoked(ended)
+    session = msgspec.convert(copy, LiveSession) if copy else None
+    if session is None or session.cookie != cookie or over_because(session, now):
+        session = _read(sid, now)
+    if session.cookie != cookie:
+        raise SessionRevoked("unknown")
+    limit = timedelta(seconds=settings.WEB_SESSION_PROOF_SECONDS)
+    if not recently and (session.proven_at is None or now - session.proven_at >= limit):
+        session = _read(sid, now)
+        if session.proven_at is None or now - session.proven_at >= limit:
+            raise SessionRevoked("unproven")
+    return session
+
+
+def mark_active(session: LiveSession, now: datetime) -> None:
+    """Note that a person did something: a page load or a POST, not a heartbeat, refresh or poll."""
+    if now - session.active_at < MARK_EVERY:
+        return
+    sid = ObjectId(session.id)
+    collection("staffSessions").update_one({"_id": sid, "endedAt": None}, {"$set": {"activeAt": now}})
+    replay.remember(sid, msgspec.to_builtins(msgspec.structs.replace(session, active_at=now)))
+
+
+def end(sid: ObjectId, *, reason: str, now: datetime) -> Document | None:
+    """End one session: MongoDB first, then the tombstone. Return it, or None where it had ended before."""
+    ended = collection("staffSessions").find_one({"_id": sid})
+    if ended is None:
+        return None
+    result = collection("staffSessions").update_one(
+        {"_id": sid, "endedAt": None}, {"$set": {"endedAt": now, "endReason": reason}}
+    )
+    replay.bury({sid: reason})
+    return ended if result.modified_count else None
+
+
+def end_all_of(user: ObjectId, *, reason: str, now: datetime) -> int:
+    """End every live session of an account; return how many there were."""
+    sessions = [each["_id"] for each in collection("staffSessions").find({"user": user, "endedAt": None}, {"_id": 1})]
+    return sum(end(sid, reason=reason, now=now) is not None for sid in sessions)

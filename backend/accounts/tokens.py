@@ -1,0 +1,103 @@
+"""Access and refresh tokens: signed and read by simplejwt, bound to the device's key (`cnf.jkt`)."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+import jwt
+from bson import ObjectId
+from django.conf import settings
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+
+from backend.accounts.errors import InvalidToken
+
+ALGORITHM = "HS256"
+
+
+def key_id(secret: str) -> str:
+    """Return the `kid` of a signing secret: says which one, gives nothing of it away."""
+    return hashlib.sha256(b"kid:" + secret.encode()).hexdigest()[:8]
+
+
+class KeyedTokenBackend(TokenBackend):
+    """Signs with the current secret and reads with the one that `kid` names, so that secrets can be changed."""
+
+    def encode(self, payload: dict[str, Any]) -> str:
+        """Return the signed token."""
+        secret = settings.JWT_SECRET_KEY
+        return jwt.encode(payload, secret, algorithm=ALGORITHM, headers={"kid": key_id(secret)})
+
+    def get_verifying_key(self, token: Any) -> str:
+        """Return the secret that signed `token`."""
+        try:
+            kid = jwt.get_unverified_header(token).get("kid")
+        except jwt.InvalidTokenError as error:
+            raise TokenBackendError("Token is invalid") from error
+        for secret in (settings.JWT_SECRET_KEY, settings.JWT_SECRET_KEY_PREVIOUS):
+            if secret and kid == key_id(secret):
+                return secret
+        raise TokenBackendError("Token is signed by no key of ours")
+
+
+BACKEND = KeyedTokenBackend(ALGORITHM, signing_key="chosen by kid")
+
+
+class StaffAccessToken(AccessToken):
+    """Ten minutes of a staff session, for one device key."""
+
+    _token_backend = BACKEND
+    lifetime = timedelta(seconds=settings.ACCESS_TOKEN_SECONDS)
+
+
+class StaffRefreshToken(RefreshToken):
+    """The right to one next pair of tokens; `gen` counts the pairs of a session."""
+
+    _token_backend = BACKEND
+    lifetime = timedelta(seconds=settings.REFRESH_TOKEN_SECONDS)
+    access_token_class = StaffAccessToken
+
+
+def issue_pair(*, session: ObjectId, key: str, generation: int, at: datetime, ends: datetime) -> dict[str, Any]:
+    """Return the token members of an answer. The same arguments give the same pair, which a retry needs."""
+    claims = {"sid": str(session), "cnf": {"jkt": key}, "gen": generation}
+    pair = {}
+    for name, kind in (("accessToken", StaffAccessToken), ("refreshToken", StaffRefreshToken)):
+        token = kind()
+        token.current_time = at
+        token.set_iat(at_time=at)
+        token.set_exp(from_time=at)
+        token.payload["exp"] = min(token.payload["exp"], int(ends.timestamp()))
+        token.payload["jti"] = hashlib.sha256(f"{name}|{session}|{generation}".encode()).hexdigest()[:32]
+        token.payload.update(claims)
+        pair[name] = str(token)
+    return {**pair, "tokenType": "DPoP", "expiresIn": settings.ACCESS_TOKEN_SECONDS}
+
+
+def _read(kind: type[StaffAccessToken] | type[StaffRefreshToken], text: str) -> dict[str, Any]:
+    try:
+        payload = kind(text).payload  # type: ignore[arg-type]  # the stubs want a Token here
+    except (TokenError, TokenBackendError, ValueError):
+        raise InvalidToken from None
+    if not ObjectId.is_valid(str(payload.get("sid"))) or not isinstance(payload.get("cnf"), dict):
+        raise InvalidToken
+    return dict(payload)
+
+
+def read_access(text: str) -> dict[str, Any]:
+    """Return the claims of an access token; raises InvalidToken where it is forged or has run out."""
+    return _read(StaffAccessToken, text)
+
+
+def read_refresh(text: str) -> dict[str, Any]:
+    """Return the claims of a refresh token; raises InvalidToken where it is forged or has run out."""
+    return _read(StaffRefreshToken, text)
+
+
+def random_secret() -> str:
+    """Return 256 random bits for a one-time address or a cookie."""
+    return secrets.token_urlsafe(32)
+
+

@@ -1,0 +1,1 @@
+"""The logs: who logged in or was refused, what touched security, who changed what."""

@@ -1,0 +1,132 @@
+"""Budgets that hold across workers and hosts: one Lua call in Redis, or the same rule in this process.
+
+Two kinds. A *bucket* refills at a rate up to a burst. A *strikes* counter gives a number of failures free
+within a window, then makes each further one wait longer.
+"""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from backend.core.redis import redis
+
+log = logging.getLogger(__name__)
+
+TAKE = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local rate, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
+local state = redis.call('HMGET', KEYS[1], 'level', 'at')
+local level = math.min(burst, (tonumber(state[1]) or burst) + (now - (tonumber(state[2]) or now)) * rate)
+local wait = 0
+if level >= 1 then level = level - 1 else wait = (1 - level) / rate end
+redis.call('HSET', KEYS[1], 'level', tostring(level), 'at', tostring(now))
+redis.call('EXPIRE', KEYS[1], math.ceil(burst / rate) + 60)
+return tostring(wait)
+"""
+STRIKE = """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local free, window, base, longest = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local state = redis.call('HMGET', KEYS[1], 'count', 'next')
+local count, next = tonumber(state[1]) or 0, tonumber(state[2]) or 0
+if now < next then return tostring(next - now) end
+count = count + 1
+if count >= free then next = now + math.min(longest, base * 2 ^ (count - free)) end
+redis.call('HSET', KEYS[1], 'count', count, 'next', tostring(next))
+redis.call('EXPIRE', KEYS[1], math.ceil(math.max(window, next - now + window)))
+return '0'
+"""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """`rate` tokens a second up to `burst` at once."""
+
+    rate: float
+    burst: int
+
+
+@dataclass(frozen=True)
+class Strikes:
+    """`free` tries within `window` seconds, then waits of `base` seconds, doubling up to `longest`."""
+
+    free: int
+    window: int
+    base: int = 15
+    longest: int = 900
+
+
+class _InProcess:
+    """The same two rules in this process, for development and while Redis is out of reach."""
+
+    def __init__(self) -> None:
+        self.state: dict[str, tuple[float, float]] = {}
+        self.mutex = threading.Lock()
+
+    def take(self, key: str, bucket: Bucket) -> float:
+        with self.mutex:
+            now = time.monotonic()
+            level, at = self.state.get(key, (float(bucket.burst), now))
+            level = min(bucket.burst, level + (now - at) * bucket.rate)
+            wait = 0.0 if level >= 1 else (1 - level) / bucket.rate
+            self.state[key] = (level - 1 if level >= 1 else level, now)
+            return wait
+
+    def strike(self, key: str, strikes: Strikes) -> float:
+        with self.mutex:
+            now = time.monotonic()
+            count, after = self.state.get(key, (0.0, 0.0))
+            if after + strikes.window < now and count >= strikes.free:
+                count = 0.0
+            if now < after:
+                return after - now
+            count += 1
+            if count >= strikes.free:
+                after = now + min(strikes.longest, strikes.base * 2 ** min(count - strikes.free, 20))
+            self.state[key] = (count, after)
+            return 0.0
+
+
+_local = _InProcess()
+
+
+def take(key: str, bucket: Bucket) -> float:
+    """Take one from the bucket `key`; return 0, or the seconds to wait where it is empty."""
+    server = redis()
+    if server is not None:
+        try:
+            return float(_run(server, TAKE, key, bucket.rate, bucket.burst))
+        except RedisError:
+            log.warning("redis is out of reach: throttles count in this process")
+    return _local.take(key, bucket)
+
+
+def strike(key: str, strikes: Strikes) -> float:
+    """Count one try against `key`; return 0 where it may go on, else the seconds to wait (then not counted)."""
+    server = redis()
+    if server is not None:
+        try:
+            return float(_run(server, STRIKE, key, strikes.free, strikes.window, strikes.base, strikes.longest))
+        except RedisError:
+            log.warning("redis is out of reach: throttles count in this process")
+    return _local.strike(key, strikes)
+
+
+def forgive(key: str) -> None:
+    """Forget the strikes of `key`, after what was tried succeeded."""
+    server = redis()
+    _local.state.pop(key, None)
+    if server is not None:
+        try:
+            server.delete(f"throttle:{key}")
+        except RedisError:
+            log.warning("redis is out of reach: strikes of %s stay until they lapse", key.partition(":")[0])
+
+
+def _run(server: Redis, script: str, key: str, *arguments: float) -> bytes:
+    return server.register_script(script)(keys=[f"throttle:{key}"], args=list(arguments))  # type: ignore[no-any-return]

@@ -1,0 +1,1 @@
+"""What operations need: commands, health, demo data."""

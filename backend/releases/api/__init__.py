@@ -1,0 +1,1 @@
+"""The public address that says which client is current."""
