@@ -1,0 +1,1 @@
+"""Benchmarks: ratios measured in turns on one machine."""
