@@ -209,6 +209,10 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["stdout"], "level": env.text("LOG_LEVEL", "INFO")},
-    # The backend's own logger repeats every command with its parameters: never in a log.
-    "loggers": {"django.db.backends": {"level": "WARNING"}, "pymongo": {"level": "WARNING"}},
+    # A 4xx is an answer, not an event. The backend's own logger repeats every command with its parameters: never in a log.
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "django.db.backends": {"level": "WARNING"},
+        "pymongo": {"level": "WARNING"},
+    },
 }

@@ -57,18 +57,20 @@ def authenticate_device(request: HttpRequest) -> LiveSession:
 
 
 class OpenView(APIView):
-    """A view that anyone may call: it proves its caller itself."""
+    """A view that anyone may call: it proves its caller itself, never by REST framework's `request.user`."""
 
     permission_classes = [AllowAny]
 
+    def perform_authentication(self, request: Any) -> None:
+        """Leave Django's user of the request alone: REST framework would put nobody in its place."""
 
-class StaffAPIView(APIView):
+
+class StaffAPIView(OpenView):
     """A view for a person at a till. `permission_required` is one permission, or one a method; None: any role.
 
     `request.actor` is who calls.
     """
 
-    permission_classes = [AllowAny]  # `initial` decides, on the session and not on a Django user
     permission_required: str | dict[str, str] | None = "nobody.may"
     # A person's POST counts as activity; what a machine sends by itself does not.
     counts_as_activity = True

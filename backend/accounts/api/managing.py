@@ -63,6 +63,7 @@ class UsersView(ManagingAPIView):
 
     @describe(
         summary="Accounts of the caller's cinemas.",
+        operation_id="users_list",
         answers={200: UserPage},
         problems=READ,
         query=("limit", "cursor", "phone", "role"),
