@@ -1,0 +1,1 @@
+"""Seat maps, orders, payments and tickets."""

@@ -1,0 +1,1 @@
+"""Every change of orders and seats, one module a use case."""

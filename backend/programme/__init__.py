@@ -1,0 +1,1 @@
+"""Films, showtimes and prices."""
