@@ -1,4 +1,4 @@
-"""The shell's settings: `config.json` beside the program, then the one in the user's folder, then the environment."""
+"""The shell's settings: `config.json` beside the program, then the user's, then the environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILE_NAME = "config.json"
 LANGUAGES = ("zh-hans", "en")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 HEARTBEAT_RANGE = (1, 120)
-"""Seconds. The ticket screens live on a proven call that is under three minutes old, so two minutes is the most."""
+"""Seconds. The ticket screens need a proven call under three minutes old: two minutes is the most."""
 
 
 class ConfigError(Exception):

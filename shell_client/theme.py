@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from PyQt5.QtCore import QPointF, QRectF, Qt
-from PyQt5.QtGui import QColor, QFont, QFontDatabase, QFocusEvent, QPainter, QPainterPath, QPaintEvent, QPen, QPolygonF
+from PyQt5.QtGui import (
+    QColor,
+    QFocusEvent,
+    QFont,
+    QFontDatabase,
+    QPainter,
+    QPainterPath,
+    QPaintEvent,
+    QPen,
+    QPolygonF,
+)
 from PyQt5.QtWidgets import QLabel, QPushButton, QWidget
 
 BG, SURFACE, SURFACE2, SUNK = "#F1EEE7", "#FFFFFF", "#F8F6F1", "#E8E4DA"
@@ -31,8 +41,8 @@ QWidget {{ color: {INK}; font-size: 18px; }}
 QWidget#page {{ background: {SURFACE}; }}
 QWidget#side {{ background: {BAR}; }}
 QWidget#side QLabel {{ color: {ON_BAR2}; font-size: 18px; }}
-QLabel#brand {{ color: {ON_BAR}; font-size: 24px; font-weight: 700; }}
-QLabel#clock {{ color: {ON_BAR}; font-size: 40px; font-weight: 700; }}
+QWidget#side QLabel#brand {{ color: {ON_BAR}; font-size: 24px; font-weight: 700; }}
+QWidget#side QLabel#clock {{ color: {ON_BAR}; font-size: 40px; font-weight: 700; }}
 QLabel#title {{ font-size: 24px; font-weight: 700; }}
 QLabel#quiet {{ color: {INK2}; font-size: 18px; }}
 QLabel#code {{ color: {INK}; font-size: 18px; }}
@@ -56,8 +66,8 @@ QPushButton {{ background: {SURFACE}; border: 2px solid {EDGE}; border-radius: 1
     font-size: 18px; }}
 QPushButton:hover {{ background: {SURFACE2}; }}
 QPushButton:pressed {{ background: {SUNK}; }}
-QPushButton#key {{ background: {SURFACE2}; font-size: 26px; font-weight: 500; padding: 0; }}
-QPushButton#key[words="true"] {{ font-size: 18px; font-weight: 400; }}
+QPushButton#key {{ background: {SURFACE2}; font-size: 26px; padding: 0; }}
+QPushButton#key[words="true"] {{ font-size: 18px; }}
 QPushButton#key:hover {{ background: {SURFACE}; }}
 QPushButton#key:pressed {{ background: {SUNK}; }}
 QPushButton#primary {{ background: {ACCENT}; color: {ON_ACCENT}; border: none; font-size: 20px; font-weight: 700; }}
@@ -65,7 +75,7 @@ QPushButton#primary:hover {{ background: {ACCENT_HOVER}; }}
 QPushButton#primary:pressed {{ background: {ACCENT_HOVER}; }}
 QPushButton#primary:disabled {{ background: {SUNK}; color: {INK2}; border: 2px solid {EDGE}; }}
 QPushButton#primary QLabel {{ background: transparent; color: {ON_ACCENT}; font-size: 20px; font-weight: 700; }}
-QPushButton#primary QLabel#keycap {{ font-size: 15px; font-weight: 500; border: 1px solid {ON_ACCENT};
+QPushButton#primary QLabel#keycap {{ font-size: 15px; font-weight: 400; border: 1px solid {ON_ACCENT};
     border-bottom-width: 2px; border-radius: 4px; padding: 0 5px 1px 5px; }}
 QWidget#native {{ background: {BG}; }}
 QFrame#card {{ background: {SURFACE}; border-radius: 14px; border: 1px solid {LINE}; }}
@@ -86,7 +96,7 @@ def base_font() -> QFont:
     have = set(QFontDatabase().families())
     font = QFont(next((family for family in _FAMILIES if family in have), "sans-serif"))
     font.setPixelSize(18)
-    font.setStyleStrategy(QFont.PreferAntialias)
+    font.setStyleStrategy(QFont.StyleStrategy.PreferAntialias)
     return font
 
 
@@ -94,8 +104,10 @@ def restyle(widget: QWidget, name: str, value: object) -> None:
     """Set a property that the style sheet looks at, and look again."""
     widget.setProperty(name, value)
     for part in (widget, *widget.findChildren(QWidget)):
-        part.style().unpolish(part)
-        part.style().polish(part)
+        style = part.style()
+        if style is not None:
+            style.unpolish(part)
+            style.polish(part)
 
 
 class Button(QPushButton):
@@ -106,23 +118,27 @@ class Button(QPushButton):
         self._ringed = False
         self.setAutoDefault(False)
 
-    def focusInEvent(self, event: QFocusEvent) -> None:
+    def focusInEvent(self, event: QFocusEvent | None) -> None:
         """Note whether it was the keyboard that came here."""
-        self._ringed = event.reason() in (Qt.TabFocusReason, Qt.BacktabFocusReason, Qt.ShortcutFocusReason)
+        self._ringed = event is not None and event.reason() in (
+            Qt.FocusReason.TabFocusReason,
+            Qt.FocusReason.BacktabFocusReason,
+            Qt.FocusReason.ShortcutFocusReason,
+        )
         super().focusInEvent(event)
 
-    def focusOutEvent(self, event: QFocusEvent) -> None:
+    def focusOutEvent(self, event: QFocusEvent | None) -> None:
         """Take the ring away."""
         self._ringed = False
         super().focusOutEvent(event)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the button, then its ring inside the edge: 3 px of ink around 3 px of yellow."""
         super().paintEvent(event)
         if not self._ringed:
             return
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for inset, colour in ((1.5, FOCUS_INK), (4.5, FOCUS)):
             painter.setPen(QPen(QColor(colour), 3))
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(inset, inset, -inset, -inset), 9, 9)
@@ -135,17 +151,17 @@ class Logo(QWidget):
         super().__init__(parent)
         self.setFixedSize(56, 56)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw it: an amber ticket, notched left and right."""
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         ticket, notches = QPainterPath(), QPainterPath()
         ticket.addRoundedRect(QRectF(2, 10, 52, 37), 5, 5)
         for x in (2.0, 54.0):
             notches.addEllipse(QPointF(x, 28.5), 6, 6)
         painter.fillPath(ticket.subtracted(notches), QColor(WARN_FILL))
         painter.setBrush(QColor(BAR))
-        painter.setPen(Qt.NoPen)
+        painter.setPen(Qt.PenStyle.NoPen)
         painter.drawPolygon(QPolygonF([QPointF(22, 20), QPointF(22, 37), QPointF(37, 28.5)]))
 
 
@@ -162,16 +178,16 @@ class StateDot(QWidget):
         self._state = state
         self.update()
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the state's shape."""
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         middle = QPointF(7, 13)
         if self._state == "looking":
             painter.setPen(QPen(QColor(ON_BAR2), 2))
             painter.drawEllipse(middle, 5, 5)
             return
-        painter.setPen(Qt.NoPen)
+        painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(GO_ON_BAR if self._state == "up" else STOP_ON_BAR))
         if self._state == "up":
             painter.drawEllipse(middle, 6, 6)
@@ -183,7 +199,7 @@ class StateDot(QWidget):
 def label(text: str = "", name: str = "", *, wrap: bool = False) -> QLabel:
     """Return a label that shows `text` as it is, never as markup."""
     made = QLabel(text)
-    made.setTextFormat(Qt.PlainText)
+    made.setTextFormat(Qt.TextFormat.PlainText)
     made.setObjectName(name)
     made.setWordWrap(wrap)
     return made

@@ -7,7 +7,7 @@ from PyQt5.QtCore import QLocale
 CHINESE, ENGLISH = "zh-hans", "en"
 
 _WORDS: dict[str, tuple[str, str]] = {
-    "app_name": ("星河影城 售票系统", "Xinghe Cinemas Box office"),
+    "app_name": ("星河影城\n售票系统", "Xinghe Cinemas\nBox office"),
     # Log-in window
     "login_title": ("上班登录", "Log in"),
     "registered": ("本机已登记：{till}", "This machine: {till}"),
@@ -38,9 +38,9 @@ _WORDS: dict[str, tuple[str, str]] = {
     "too_many_do": ("请 {seconds} 秒后再试", "Try again in {seconds} s"),
     "too_many_over": ("现在可以再试", "You may try again now"),
     "no_server": ("连不上服务器，正在重试（第 {tries} 次）", "No server, retrying ({tries})"),
-    "no_server_do": ("请检查网线，恢复后自动登录", "Check the network cable; log-in goes on by itself"),
+    "no_server_do": ("请检查网线，恢复后自动登录", "Check the network; log-in goes on by itself"),
     "no_server_stopped": ("连不上服务器", "No server"),
-    "no_server_stopped_do": ("检查网线后，再按“登录”", "Check the network cable, then press Log in"),
+    "no_server_stopped_do": ("检查网线后，再按“登录”", "Check the network, then press Log in"),
     "clock": ("本机时间差 {minutes} 分钟，已按服务器时间工作", "Clock {minutes} min off; using server time"),
     "clock_wrong": ("本机时间和服务器对不上", "This clock and the server's disagree"),
     "clock_wrong_do": ("请校准本机时间后再登录", "Set this machine's clock, then log in"),
@@ -59,7 +59,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "failed_do": ("请再试，或报参考号 {reference}", "Try again, or report reference {reference}"),
     "failed_do_plain": ("请再试", "Try again"),
     "no_key": ("读不到本机密钥，不能登录", "This machine's key cannot be read"),
-    "no_key_do": ("请联系店长，重启后再试。{reason}", "Call a manager and restart. {reason}"),
+    "no_key_do": ("请联系店长，处理后重启本程序。\n{reason}", "Call a manager, then restart.\n{reason}"),
     # Main window
     "menu_log_out": ("退出登录", "Log out"),
     "menu_reload": ("重新载入", "Reload"),
@@ -72,7 +72,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "offline": ("连不上服务器", "No connection to the server"),
     "offline_do": (
         "请检查网线。恢复后会自动回到刚才的页面，已锁的座位不会因此丢失。",
-        "Check the network cable. You return to the same page by itself; seats on hold are kept until they lapse.",
+        "Check the network cable. The same page comes back by itself; held seats are kept until they lapse.",
     ),
     "offline_next": ("{seconds} 秒后自动重试", "Next try in {seconds} s"),
     "offline_trying": ("正在重试…", "Trying…"),
@@ -90,24 +90,27 @@ _WORDS: dict[str, tuple[str, str]] = {
     "not_opened": ("售票页面没有打开（{code}）", "The ticket screens did not open ({code})"),
     "not_opened_do": ("请重试；还不行就联系店长。", "Retry; if that does not help, call a manager."),
     "ended": ("您已被退出登录", "You have been logged out"),
-    "ended_do": ("请联系店长，然后重新登录。", "Call a manager, then log in again."),
     "ended_sale": (
         "没付款的订单还保留到锁座到期，重新登录后可以继续收款。",
         "An unpaid order is kept until its hold lapses; log in again to go on with it.",
     ),
     "back_to_login": ("回到登录", "Back to log-in"),
-    "why_unbound": ("店长解除了此账号与本机的绑定。", "A manager unbound this account from this machine."),
-    "why_disabled": ("此账号已被停用。", "This account has been disabled."),
-    "why_replaced": ("此账号在别处重新登录了。", "This account has logged in again elsewhere."),
+    # Why a session ended, by the server's reason
     "why_logged_out": ("此账号已退出登录。", "This account has logged out."),
-    "why_changed": (
-        "此账号的岗位或影院已更改，请重新登录。",
-        "Your role or cinemas have changed; log in again.",
-    ),
+    "why_logged_in_elsewhere": ("此账号在别处重新登录了。", "This account has logged in again elsewhere."),
+    "why_disabled": ("店长停用了此账号。", "A manager disabled this account."),
+    "why_unbound": ("店长解除了此账号与本机的绑定。", "A manager unbound this account from this machine."),
+    "why_changed": ("店长更改了您的岗位或影院。", "A manager changed your role or cinemas."),
     "why_revoked": ("店长结束了这次登录。", "A manager ended this session."),
-    "why_expired": ("登录时间已到。", "The session's time is over."),
-    "why_idle": ("太久没有操作。", "Nothing was done for too long."),
-    "why_reuse": ("登录凭证被重复使用，已自动停止。", "A log-in token was used twice, so it was stopped."),
+    "why_refresh_reused": (
+        "登录凭证被重复使用，为安全已停止。",
+        "A log-in token was used twice; stopped to be safe.",
+    ),
+    "why_idle": ("太久没有操作。", "Nobody worked here for too long."),
+    "why_expired": ("本次登录已到时限。", "The session's time is over."),
+    "why_unknown": ("服务器不认得这次登录。", "The server does not know this session."),
+    "do_call": ("如有疑问请联系店长，然后重新登录。", "Ask a manager about it, then log in again."),
+    "do_log_in": ("请重新登录。", "Please log in again."),
 }
 
 

@@ -1,11 +1,11 @@
-"""Runs blocking calls one after another on a thread of their own and brings the outcome back to the UI's thread."""
+"""Runs blocking calls one after another on their own thread, and brings the outcome to the UI's thread."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from PyQt5.QtCore import QObject, pyqtSignal
 
@@ -52,5 +52,5 @@ class Background(QObject):
         """Take no more work; what has not begun is dropped."""
         self._threads.shutdown(wait=wait, cancel_futures=not wait)
 
-    def _deliver(self, outcome: Any) -> None:
+    def _deliver(self, outcome: Callable[[], None]) -> None:
         outcome()

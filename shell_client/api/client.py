@@ -1,4 +1,4 @@
-"""The client of `/api/v2/`: blocking calls, each try freshly signed; run them through `Background`, never in the UI."""
+"""The client of `/api/v2/`: blocking calls, each try freshly signed; the UI runs them in the background."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class StaffClient:
         self._authorised("GET", "/api/v2/session", tries=1)
 
     def web_address(self) -> str:
-        """Return a one-time address that opens the ticket screens. Raises Refused, LoginExpired, ServerUnreachable."""
+        """Return a one-time address of the ticket screens. Raises as `check` does."""
         answer = self._authorised("POST", "/api/v2/web-session")
         address = answer.get("url")
         if not isinstance(address, str):
@@ -151,9 +151,7 @@ class StaffClient:
         tokens = self._tokens
         if tokens is None:
             raise LoginExpired
-        tokens.renewal = (
-            tokens.renewal or uuid.uuid4().hex
-        )  # kept before it is sent: a lost answer is asked for again
+        tokens.renewal = tokens.renewal or uuid.uuid4().hex  # before it is sent
         headers = {"Idempotency-Key": tokens.renewal}
         try:
             _, answer = self._call(
@@ -210,7 +208,7 @@ class StaffClient:
                 raise ServerUnreachable(str(failure)) from failure
 
     def _paused(self, tried: int) -> bool:
-        """Wait before the next try, a little differently on every till; true when the program ends meanwhile."""
+        """Wait before the next try, a little differently on every till; true when the program ends."""
         pause = FIRST_PAUSE_SECONDS * 2 ** (tried - 1)
         return self._stopping.wait(pause * random.uniform(0.75, 1.25))  # noqa: S311 - spreads load, hides nothing
 

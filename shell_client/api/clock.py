@@ -1,4 +1,4 @@
-"""Server time on this machine: the offset from the server's `Date`, counted on by a clock that nobody can set."""
+"""Server time on this machine: the offset from the server's `Date`, counted on by a monotonic clock."""
 
 from __future__ import annotations
 

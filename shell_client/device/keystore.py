@@ -1,4 +1,4 @@
-"""Where the device key is kept: the system's key store, or on a Linux without one a file only its owner can read."""
+"""Where the device key is kept: the system's key store, or on a Linux without one a private file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shell_client.device.key import DeviceKey
 
 SERVICE, ENTRY = "cinema-till", "device-key"
 FOLDER, KEY_FILE, MARK_FILE = "device", "device.key", "device.json"
-# By name, since others exist that write plain text (keyrings.alt) or forget (null): those count as none.
+# By name: others exist that write plain text (keyrings.alt) or forget (null). They count as none.
 _TRUSTED = tuple(
     f"keyring.backends.{name}" for name in ("Windows", "macOS", "SecretService", "libsecret", "kwallet")
 )
@@ -123,7 +123,7 @@ def load_device_key(*, data_dir: Path, own_data_dir: bool) -> DeviceKey:
             return _checked(text, store=store, mark=mark, folder=folder)
     if mark is not None:
         raise KeyStoreError(
-            f"the device key {mark['thumbprint']} is no longer in the {mark['store']} key store;"
+            f"the device key {mark['thumbprint'][:8]}… is no longer in the {mark['store']} key store;"
             f" after a manager has unbound this machine, remove {folder / MARK_FILE}"
         )
     if not stores:
@@ -148,7 +148,7 @@ def _checked(text: str, *, store: KeyStore, mark: dict[str, str] | None, folder:
     if mark is None:
         _write_mark(folder, {"store": store.name, "thumbprint": key.thumbprint})
     elif mark["thumbprint"] != key.thumbprint:
-        raise KeyStoreError(f"the device key in the {store.name} key store is not {mark['thumbprint']}")
+        raise KeyStoreError(f"the device key in the {store.name} key store is not {mark['thumbprint'][:8]}…")
     return key
 
 

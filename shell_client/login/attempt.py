@@ -1,4 +1,4 @@
-"""One person's try to log in, from the first press to the session: it waits, counts and tries again by itself."""
+"""One try to log in, from the press to the session: it waits, counts and tries again by itself."""
 
 from __future__ import annotations
 
@@ -31,14 +31,16 @@ class Notice:
 
 
 class Attempt(QObject):
-    """Signals: `noticed(Notice)`, `waits_for(seconds)` after too many tries, `ended()`, `logged_in(StaffSession)`."""
+    """Signals: `noticed(Notice)`, `waits_for(seconds)` by a throttle, `ended()`, `logged_in(StaffSession)`."""
 
     noticed = pyqtSignal(object)
     waits_for = pyqtSignal(int)
     ended = pyqtSignal()
     logged_in = pyqtSignal(object)
 
-    def __init__(self, *, client: StaffClient, background: Background, machine_code: str, device_name: str) -> None:
+    def __init__(
+        self, *, client: StaffClient, background: Background, machine_code: str, device_name: str
+    ) -> None:
         super().__init__()
         self._client = client
         self._background = background

@@ -1,0 +1,111 @@
+"""Native pages and the strip: what the shell says when the ticket screens cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PyQt5.QtCore import Qt
+from PyQt5.QtGui import QKeyEvent
+from PyQt5.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+
+from shell_client.theme import Button, label
+
+Action = tuple[str, Callable[[], None]]
+
+
+class NativePage(QWidget):
+    """A card in the middle: a headline, plain lines and at most two buttons, the first of them on Enter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("native")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._first: Callable[[], None] | None = None
+        outer = QVBoxLayout(self)
+        card = QFrame()
+        card.setObjectName("card")
+        card.setFixedWidth(640)
+        outer.addWidget(card, 0, Qt.AlignmentFlag.AlignCenter)
+        down = QVBoxLayout(card)
+        down.setContentsMargins(40, 36, 40, 36)
+        down.setSpacing(12)
+        self._headline = label("", "headline", wrap=True)
+        self._plain = label("", "plain", wrap=True)
+        self._small = label("", "small", wrap=True)
+        for part in (self._headline, self._plain, self._small):
+            down.addWidget(part)
+        down.addSpacing(12)
+        self._buttons = QHBoxLayout()
+        self._buttons.setSpacing(12)
+        down.addLayout(self._buttons)
+
+    def say(self, *, headline: str, plain: str, small: str = "", actions: Sequence[Action] = ()) -> None:
+        """Show these words and buttons instead of the former ones."""
+        self._headline.setText(headline)
+        self._plain.setText(plain)
+        self._plain.setVisible(bool(plain))
+        self.say_small(small)
+        while self._buttons.count():
+            item = self._buttons.takeAt(0)
+            old = item.widget() if item is not None else None
+            if old is not None:
+                old.deleteLater()
+        self._first = actions[0][1] if actions else None
+        for place, (text, action) in enumerate(actions):
+            button = Button(text)
+            button.setFixedHeight(56)
+            button.setObjectName("primary" if place == 0 else "")
+            button.clicked.connect(lambda _=False, action=action: action())
+            self._buttons.addWidget(button, 1)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def say_small(self, small: str) -> None:
+        """Change the last line alone."""
+        self._small.setText(small)
+        self._small.setVisible(bool(small))
+
+    def words_shown(self) -> str:
+        """Return all that the page says, for the log."""
+        return " | ".join(part.text() for part in (self._headline, self._plain, self._small) if part.text())
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Press the first button by Enter; a key held down since before the page came does nothing."""
+        if (
+            event is not None
+            and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+            and self._first is not None
+        ):
+            if not event.isAutoRepeat():
+                self._first()
+        else:
+            super().keyPressEvent(event)
+
+
+class Strip(QFrame):
+    """One amber line above the screens, for what does not stop the work."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("strip")
+        across = QHBoxLayout(self)
+        across.setContentsMargins(20, 6, 12, 6)
+        self._words = label()
+        self._button = Button()
+        self._button.setFixedHeight(40)
+        self._action: Callable[[], None] | None = None
+        self._button.clicked.connect(self._act)
+        across.addWidget(self._words, 1)
+        across.addWidget(self._button)
+        self.hide()
+
+    def say(self, text: str, *, action: Action | None = None) -> None:
+        """Show `text`, with a button where there is something to press."""
+        self._words.setText(text)
+        self._action = action[1] if action else None
+        self._button.setText(action[0] if action else "")
+        self._button.setVisible(action is not None)
+        self.show()
+
+    def _act(self) -> None:
+        if self._action is not None:
+            self._action()

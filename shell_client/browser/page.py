@@ -1,0 +1,191 @@
+"""The page and its profile: off the record, one origin, and every door that a page could open shut."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from PyQt5.QtCore import QObject, QUrl, pyqtSignal
+from PyQt5.QtWebEngineWidgets import (
+    QWebEngineCertificateError,
+    QWebEngineDownloadItem,
+    QWebEnginePage,
+    QWebEngineProfile,
+    QWebEngineScript,
+    QWebEngineSettings,
+)
+
+from shell_client.browser.interceptor import OneOrigin
+from shell_client.browser.origin import Origin
+
+log = logging.getLogger(__name__)
+
+_MARK = "till-shell:"
+# The shell's own eyes in the page, in a world that the page's scripts cannot reach. It says two things: this
+# document carries the mark of an ended session, and a call of the page was refused. Both only make the shell
+# ask the server at once, so a page that pretended them would gain nothing.
+_WATCH = """
+(function () {
+  "use strict";
+  var told = "";
+  function look() {
+    var mark = document.querySelector('meta[name="till-ended"]');
+    var code = mark ? mark.getAttribute("content") || "ended" : "";
+    if (code !== told) { told = code; if (code) { console.info("MARKended"); } }
+  }
+  document.addEventListener("htmx:responseError", function () { console.info("MARKrefused"); });
+  new MutationObserver(look).observe(document.documentElement, { childList: true, subtree: true });
+  look();
+}());
+""".replace("MARK", _MARK)
+_STATE = """
+(function () {
+  var mark = document.querySelector('meta[name="till-ended"]');
+  return JSON.stringify({ ended: !!mark, title: document.title });
+}());
+"""
+
+
+def make_profile(*, origin: Origin, language: str) -> QWebEngineProfile:
+    """Return a profile that keeps nothing on disk and forgets all when it is deleted."""
+    profile = QWebEngineProfile()
+    profile.interceptor = OneOrigin(origin)  # type: ignore[attr-defined]  # the engine does not own it
+    profile.setUrlRequestInterceptor(profile.interceptor)  # type: ignore[attr-defined]
+    profile.setHttpAcceptLanguage(language)
+    profile.setSpellCheckEnabled(False)
+    profile.downloadRequested.connect(_refuse_download)
+    settings, scripts = profile.settings(), profile.scripts()
+    if settings is None or scripts is None:
+        raise RuntimeError("the engine gave no profile")
+    for attribute, wanted in (
+        (QWebEngineSettings.WebAttribute.ErrorPageEnabled, False),
+        (QWebEngineSettings.WebAttribute.PluginsEnabled, False),
+        (QWebEngineSettings.WebAttribute.JavascriptCanOpenWindows, False),
+        (QWebEngineSettings.WebAttribute.JavascriptCanAccessClipboard, False),
+        (QWebEngineSettings.WebAttribute.LocalContentCanAccessRemoteUrls, False),
+        (QWebEngineSettings.WebAttribute.LocalContentCanAccessFileUrls, False),
+        (QWebEngineSettings.WebAttribute.AllowRunningInsecureContent, False),
+        (QWebEngineSettings.WebAttribute.AllowGeolocationOnInsecureOrigins, False),
+        (QWebEngineSettings.WebAttribute.AllowWindowActivationFromJavaScript, False),
+        (QWebEngineSettings.WebAttribute.DnsPrefetchEnabled, False),
+        (QWebEngineSettings.WebAttribute.HyperlinkAuditingEnabled, False),
+        (QWebEngineSettings.WebAttribute.ScreenCaptureEnabled, False),
+        (QWebEngineSettings.WebAttribute.FullScreenSupportEnabled, False),
+        (QWebEngineSettings.WebAttribute.PdfViewerEnabled, False),
+        (QWebEngineSettings.WebAttribute.WebGLEnabled, False),
+        (
+            QWebEngineSettings.WebAttribute.PlaybackRequiresUserGesture,
+            False,
+        ),  # the sounds of a check-in by scanner
+    ):
+        settings.setAttribute(attribute, wanted)
+    settings.setUnknownUrlSchemePolicy(QWebEngineSettings.UnknownUrlSchemePolicy.DisallowUnknownUrlSchemes)
+    watch = QWebEngineScript()
+    watch.setName("till-shell")
+    watch.setSourceCode(_WATCH)
+    watch.setInjectionPoint(QWebEngineScript.InjectionPoint.DocumentReady)
+    watch.setWorldId(QWebEngineScript.ScriptWorldId.ApplicationWorld)
+    watch.setRunsOnSubFrames(False)
+    scripts.insert(watch)
+    return profile
+
+
+def _refuse_download(item: QWebEngineDownloadItem) -> None:
+    log.warning("a download was refused: %s", item.mimeType())
+    item.cancel()
+
+
+class TillPage(QWebEnginePage):
+    """Signals: `session_ended()` where a document carries the mark, else `opened(title)`; `failed()` where none
+    came; `call_refused()` where a call of the page was.
+    """
+
+    session_ended = pyqtSignal()
+    call_refused = pyqtSignal()
+    opened = pyqtSignal(str)
+    failed = pyqtSignal()
+
+    def __init__(self, profile: QWebEngineProfile, *, origin: Origin, parent: QObject | None = None) -> None:
+        super().__init__(profile, parent)  # with one argument Qt would take it for the parent
+        self._origin = origin
+        self._refusing = False
+        self.featurePermissionRequested.connect(self._deny)
+        self.quotaRequested.connect(lambda request: request.reject())
+        self.registerProtocolHandlerRequested.connect(lambda request: request.reject())
+        self.selectClientCertificate.connect(lambda selection: selection.selectNone())
+        self.loadStarted.connect(self._started)
+        self.loadFinished.connect(self._finished)
+
+    def acceptNavigationRequest(
+        self, url: QUrl, kind: QWebEnginePage.NavigationType, main_frame: bool
+    ) -> bool:
+        """Stay on the one origin."""
+        try:
+            if self._origin.admits(url):
+                return True
+            self._refusing = main_frame
+            log.warning("refused to go to %s://%s", url.scheme(), url.host())
+        except Exception:
+            log.exception("an address could not be judged")
+        return False
+
+    def createWindow(self, kind: QWebEnginePage.WebWindowType) -> QWebEnginePage:
+        """Open no second window."""
+        return None  # type: ignore[return-value]  # Qt takes this as a refusal
+
+    def certificateError(self, error: QWebEngineCertificateError) -> bool:
+        """Take no certificate that the system does not."""
+        try:
+            log.error("certificate refused: %s", error.errorDescription())
+        except Exception:
+            log.exception("certificate refused")
+        return False
+
+    def chooseFiles(self, mode: QWebEnginePage.FileSelectionMode, old: object, accepted: object) -> list[str]:
+        """Give the page no files."""
+        return []
+
+    def javaScriptConsoleMessage(
+        self,
+        level: QWebEnginePage.JavaScriptConsoleMessageLevel,
+        text: str | None,
+        line: int,
+        source: str | None,
+    ) -> None:
+        """Hear the shell's own watcher; write what else the page says to the log."""
+        try:
+            message = text or ""
+            if message == f"{_MARK}ended":
+                self.session_ended.emit()
+            elif message == f"{_MARK}refused":
+                self.call_refused.emit()
+            elif level == QWebEnginePage.JavaScriptConsoleMessageLevel.ErrorMessageLevel:
+                log.warning("page: %s (line %d)", message[:300], line)
+            else:
+                log.debug("page: %s", message[:300])
+        except Exception:
+            log.exception("a message of the page could not be read")
+
+    def _deny(self, origin: QUrl, feature: QWebEnginePage.Feature) -> None:
+        self.setFeaturePermission(origin, feature, QWebEnginePage.PermissionPolicy.PermissionDeniedByUser)
+
+    def _started(self) -> None:
+        self._refusing = False
+
+    def _finished(self, good: bool) -> None:
+        if not good:
+            refused, self._refusing = self._refusing, False
+            if not refused:  # what we refused left the page where it was
+                self.failed.emit()
+            return
+        self.runJavaScript(_STATE, QWebEngineScript.ScriptWorldId.ApplicationWorld, self._read_state)
+
+    def _read_state(self, answer: str | None) -> None:
+        try:
+            state = json.loads(answer or "")
+            if state["ended"]:
+                self.session_ended.emit()
+            else:
+                self.opened.emit(str(state["title"]))
+        except (TypeError, ValueError, KeyError):
+            self.failed.emit()
