@@ -31,6 +31,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["MONGO_URI"] = servers.enter_context(mongo_server(directory / "mongo", kind))
     os.environ["REDIS_URL"] = servers.enter_context(redis_server(directory / "redis"))
     os.environ["VAR_DIR"] = str(directory / "var")
+    (directory / "var" / "static").mkdir(
+        parents=True
+    )  # where collected files would stand: WhiteNoise looks for it
     os.environ["DJANGO_SETTINGS_MODULE"] = "backend.settings.test"
     for name in ("MONGO_DB", "REDIS_CACHE_URL", "PUBLIC_ORIGIN", "TRUSTED_PROXIES"):
         os.environ.pop(name, None)  # a developer's shell must not reach into the tests

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -33,7 +34,7 @@ def gunicorn(
 ) -> Iterator[str]:
     """Run `application` under gunicorn and yield its origin, `http://127.0.0.1:port`.
 
-    Raises RuntimeError with the server's own words where it does not answer in time.
+    Prints what the server said at the end. Raises RuntimeError where it does not answer in time.
     """
     port = free_port()
     command = [
@@ -46,27 +47,24 @@ def gunicorn(
         "--log-level",
         "warning",
     ]
-    command += ["--workers", str(workers), "--threads", str(threads), "--keep-alive", "75"]
-    if threads == 1:
-        command += ["--worker-class", "sync"]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    origin = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(process, f"{origin}/healthz")
-        yield origin
-    finally:
-        process.terminate()
+    command += ["--workers", str(workers), "--graceful-timeout", "2"]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **environment}, stdout=log, stderr=subprocess.STDOUT
+        )
+        origin = f"http://127.0.0.1:{port}"
         try:
-            process.communicate(timeout=STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+            wait_for(process, f"{origin}/healthz")
+            yield origin
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            log.seek(0)
+            sys.stdout.write(log.read().decode(errors="replace"))  # pytest shows it where a test fails
 
 
 def wait_for(process: subprocess.Popen[bytes], address: str) -> None:
@@ -78,6 +76,4 @@ def wait_for(process: subprocess.Popen[bytes], address: str) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.05)
-    process.kill()
-    said = process.communicate()[0].decode(errors="replace")
-    raise RuntimeError(f"gunicorn did not answer at {address}:\n{said}")
+    raise RuntimeError(f"gunicorn did not answer at {address}")
