@@ -70,11 +70,13 @@ QPushButton#key {{ background: {SURFACE2}; font-size: 26px; padding: 0; }}
 QPushButton#key[words="true"] {{ font-size: 18px; }}
 QPushButton#key:hover {{ background: {SURFACE}; }}
 QPushButton#key:pressed {{ background: {SUNK}; }}
-QPushButton#primary {{ background: {ACCENT}; color: {ON_ACCENT}; border: none; font-size: 20px; font-weight: 700; }}
+QPushButton#primary {{ background: {ACCENT}; color: {ON_ACCENT}; border: none;
+    font-size: 20px; font-weight: 700; }}
 QPushButton#primary:hover {{ background: {ACCENT_HOVER}; }}
 QPushButton#primary:pressed {{ background: {ACCENT_HOVER}; }}
 QPushButton#primary:disabled {{ background: {SUNK}; color: {INK2}; border: 2px solid {EDGE}; }}
-QPushButton#primary QLabel {{ background: transparent; color: {ON_ACCENT}; font-size: 20px; font-weight: 700; }}
+QPushButton#primary QLabel {{ background: transparent; color: {ON_ACCENT};
+    font-size: 20px; font-weight: 700; }}
 QPushButton#primary QLabel#keycap {{ font-size: 15px; font-weight: 400; border: 1px solid {ON_ACCENT};
     border-bottom-width: 2px; border-radius: 4px; padding: 0 5px 1px 5px; }}
 QWidget#native {{ background: {BG}; }}

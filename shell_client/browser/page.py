@@ -96,7 +96,7 @@ def _refuse_download(item: QWebEngineDownloadItem) -> None:
 
 
 class TillPage(QWebEnginePage):
-    """Signals: `session_ended()` where a document carries the mark, else `opened(title)`; `failed()` where none
+    """Signals: `session_ended()` where a document has the mark, else `opened(title)`; `failed()` where none
     came; `call_refused()` where a call of the page was.
     """
 

@@ -24,7 +24,7 @@ _TRUSTED = tuple(
 
 
 class KeyStoreError(Exception):
-    """The key store did not answer, or what it holds is not this machine's key. Never the same as "no key yet"."""
+    """The key store did not answer, or what it holds is not our key. Never the same as "no key yet"."""
 
 
 class KeyStore(Protocol):
@@ -77,7 +77,8 @@ class FileKeyStore:
         """Return the file's text or None; raises KeyStoreError."""
         try:
             _refuse_if_shared(self._folder.lstat(), self._folder)
-            with open(os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW), encoding="ascii") as file:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW)
+            with os.fdopen(descriptor, encoding="ascii") as file:
                 _refuse_if_shared(os.fstat(file.fileno()), self._path)
                 return file.read()
         except FileNotFoundError:
@@ -90,9 +91,8 @@ class FileKeyStore:
         draft = self._folder / f"{KEY_FILE}.{os.getpid()}"
         try:
             make_private_folder(self._folder)
-            with open(
-                os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii"
-            ) as file:
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
                 file.write(text + "\n")
                 file.flush()
                 os.fsync(file.fileno())
@@ -202,5 +202,5 @@ def _refuse_if_shared(status: os.stat_result, path: Path) -> None:
         raise KeyStoreError(f"{path} belongs to another user")
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyStoreError(
-            f"{path} can be read by others: chmod go-rwx it if only you ever could, else unbind"
+            f"{path} can be read by others; have this machine unbound, then remove the folder"
         )

@@ -31,7 +31,7 @@ class Notice:
 
 
 class Attempt(QObject):
-    """Signals: `noticed(Notice)`, `waits_for(seconds)` by a throttle, `ended()`, `logged_in(StaffSession)`."""
+    """Signals: `noticed(Notice)`, `waits_for(seconds)` of a throttle, `ended()`, `logged_in(session)`."""
 
     noticed = pyqtSignal(object)
     waits_for = pyqtSignal(int)
@@ -128,10 +128,9 @@ def notice_for(error: Exception) -> Notice:
     if not isinstance(error, Refused):
         return Notice("stop", "failed", "failed_do_plain", {"code": type(error).__name__})
     match error.code:
-        case "login_refused":
-            return _with_reference("refused", "refused_do", error)
-        case "device_bound":
-            return _with_reference("device_bound", "device_bound_do", error)
+        case "login_refused" | "device_bound" as code:
+            headline = code.removeprefix("login_")
+            return _with_reference(headline, f"{headline}_do", error)
         case "client_too_old":
             minimum = error.body.get("minimum")
             plain = "too_old_do" if minimum else "too_old_do_plain"

@@ -43,7 +43,8 @@ class LoginWindow(QWidget):
     closed = pyqtSignal()
 
     def __init__(self, *, words: Words, code: str, remembered: Remembered, app_name: str | None) -> None:
-        super().__init__(None, Qt.WindowType.Window | Qt.WindowType.MSWindowsFixedSizeDialogHint)
+        super().__init__()
+        self.setWindowFlag(Qt.WindowType.MSWindowsFixedSizeDialogHint)
         self._words = words
         self._code = code
         self._remembered = remembered
@@ -204,9 +205,7 @@ class LoginWindow(QWidget):
         spaced.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, 1)
         self.phone.setFont(spaced)
         self.phone.setAccessibleName(self._words("phone"))
-        self.phone.setInputMethodHints(
-            Qt.InputMethodHint.ImhPreferNumbers | Qt.InputMethodHint.ImhNoPredictiveText
-        )
+        self.phone.setInputMethodHints(Qt.InputMethodHints(Qt.InputMethodHint.ImhPreferNumbers))
         self.phone.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.phone.installEventFilter(self)
         self.phone.textEdited.connect(self._edited)
@@ -235,9 +234,7 @@ class LoginWindow(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(8)
         for place, digit in enumerate(_KEYS):
-            grid.addWidget(
-                self._make_key(digit, lambda digit=digit: self._type(digit)), place // 3, place % 3
-            )
+            grid.addWidget(self._make_key(digit, partial(self._type, digit)), place // 3, place % 3)
         self.switch = self._make_key(self._words("switch_person"), self._switch_person)
         self.switch.setProperty("words", "true")
         erase = self._make_key("⌫", self._erase)
