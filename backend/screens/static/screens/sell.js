@@ -420,12 +420,12 @@ const does = {
   again: () => hold({ seats: chosen().join(","), types: step().dataset.types }),
   single: () => { single = !single; showParty(); drawCursor(); },
   zoom: () => { zoomed = !zoomed; draw(); if (cursor) setCursor(cursor, true); },
-  retry: () => look(),
+  print: () => window.print(),
 };
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-does], [data-size], [data-more], [data-less], [data-digit], [data-tender], .seat");
-  if (!button) return;
+  if (!button || button.disabled) return;
   if (button.dataset.does) does[button.dataset.does]();
   else if (button.dataset.size) party(Number(button.dataset.size));
   else if (button.dataset.more) turn(button.dataset.more, 1);

@@ -1,0 +1,1 @@
+"""The ticket screens: what a person at a till sees and presses."""

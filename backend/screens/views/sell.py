@@ -1,0 +1,385 @@
+"""The sell screen: seat map, hold, payment, tickets."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from backend.accounts.web import till_required
+from backend.boxoffice import seating
+from backend.boxoffice.errors import HoldExpired, SalesClosed, SeatsTaken, TenderedTooSmall
+from backend.core import clock
+from backend.core.money import to_decimal
+from backend.core.problems import Invalid
+from backend.screens import board, desk, words
+from backend.screens import orders as cards
+from backend.screens import sale as sales
+from backend.screens.frame import actor_of, show
+from backend.screens.sale import Message
+
+PARTY_CHIPS = range(1, 7)
+LARGEST_PARTY = 50
+CONFIRMED_BY_HAND = ("card", "wechat", "alipay")
+Answer = dict[str, Any]
+
+
+# --- The page ---------------------------------------------------------------------------------------
+@require_GET
+@till_required("boxoffice.sell")
+def sell(request: HttpRequest, showtime_id: str) -> HttpResponse:
+    """Show a session with its seat map; a hold of this till is still there after a reload."""
+    now = clock.now()
+    showtime = desk.showtime(actor_of(request), showtime_id, now=now)
+    cinema = desk.cinema(actor_of(request), showtime["cinema"]["id"])
+    order = desk.own_hold(actor_of(request), showtime_id, now=now)
+    context = {
+        "show": _show(showtime, cinema, now),
+        "sizes": PARTY_CHIPS,
+        "words": _page_words(showtime),
+        "hold_seconds": sales.HOLD_SECONDS,
+        "panel": "screens/panel/held.html" if order else "screens/panel/empty.html",
+        "step": "held",
+    }
+    if order:
+        context["sale"] = _sale(request, showtime, order, now)
+    return show(request, "screens/sell.html", context, cinema=cinema, tab="sell")
+
+
+@require_GET
+@till_required("boxoffice.sell", poll=True)
+def seat_map(request: HttpRequest, showtime_id: str) -> HttpResponse:
+    """Answer the seat map as the API does, 304 where nothing changed."""
+    return desk.seat_map_response(request, actor_of(request), showtime_id, now=clock.now())
+
+
+@require_GET
+@till_required("boxoffice.sell")
+def panel(request: HttpRequest, showtime_id: str) -> HttpResponse:
+    """Show the panel with nothing selected."""
+    now = clock.now()
+    return _empty(request, desk.showtime(actor_of(request), showtime_id, now=now), now)
+
+
+# --- The hold ---------------------------------------------------------------------------------------
+@require_POST
+@till_required("boxoffice.sell")
+def hold(request: HttpRequest, showtime_id: str) -> HttpResponse:
+    """Hold seats in place of the order's former ones: those named, or the best for a party of `size`."""
+    now, actor = clock.now(), actor_of(request)
+    key = desk.idempotency_key(request, actor)
+    showtime = desk.showtime(actor, showtime_id, now=now)
+    if order := desk.order_of_key(actor, key, now=now):  # the answer to this very press was lost
+        return _held(request, showtime, order, now)
+    old = desk.order(actor, request.POST["order"], now=now) if request.POST.get("order") else None
+    seats = _seats_for(desk.seat_map(actor, showtime_id, now=now)["seats"], old)
+    size = _size(request)
+    message: Message | None = None
+    if size:
+        proposal = seating.best_available(seats, size, skip=_number(request, "skip"))
+        if proposal is None:
+            return _no_block(request, showtime, old, seats, size, now)
+        wanted, message = list(proposal.seats), None
+        if proposal.rows > 1:
+            message = sales.split(size, wanted)
+    else:
+        wanted = [seat for seat in request.POST.get("seats", "").split(",") if seat]
+    if not wanted:
+        raise Invalid({"seats": [_("Choose at least one seat.")]})
+    types = sales.parse_types(request.POST.get("types", ""))
+    return _hold(request, key, showtime, wanted, types, old, now, message)
+
+
+def _hold(
+    request: HttpRequest,
+    key: Any,
+    showtime: Answer,
+    wanted: list[str],
+    types: dict[str, int],
+    old: Answer | None,
+    now: datetime,
+    message: Message | None,
+) -> HttpResponse:
+    actor = actor_of(request)
+    choices = sales.assign_types(wanted, types, sales.type_codes(showtime))
+    try:
+        order = desk.hold_instead(key=key, showtime=showtime["id"], choices=choices, old=old, by=actor, now=now)
+    except SalesClosed:
+        return _empty(request, {**showtime, "salesOpen": False}, now, sales.sales_closed(), status=409)
+    except SeatsTaken as problem:
+        return _moved(request, key, showtime, wanted, list(problem.extra["seats"]), types, now)
+    return _held(request, showtime, order, now, message)
+
+
+def _moved(
+    request: HttpRequest,
+    key: Any,
+    showtime: Answer,
+    wanted: list[str],
+    lost: list[str],
+    types: dict[str, int],
+    now: datetime,
+) -> HttpResponse:
+    """Hold the nearest seats instead of those that someone else was faster with, and say so."""
+    actor = actor_of(request)
+    seats = desk.seat_map(actor, showtime["id"], now=now)["seats"]
+    till = desk.till_that_has(showtime["id"], lost[0]) if lost else ""
+    proposal = seating.nearest(seats, wanted)
+    if proposal is None:
+        return _empty(request, showtime, now, sales.conflict(lost, None, till=till), status=409)
+    choices = sales.assign_types(proposal.seats, types, sales.type_codes(showtime))
+    try:
+        order = desk.hold_instead(key=key, showtime=showtime["id"], choices=choices, old=None, by=actor, now=now)
+    except SeatsTaken:  # once more someone was faster: the person chooses
+        return _empty(request, showtime, now, sales.conflict(lost, None, till=till), status=409)
+    before = desk.price_of(showtime, sales.assign_types(wanted, types, sales.type_codes(showtime)), seats)
+    if before == to_decimal(order["total"]):
+        message = sales.conflict(lost, proposal.seats, till=till)
+    else:
+        message = sales.moved_with_new_total(lost, proposal.seats, words.yuan(order["total"]))
+    return _panel(request, "held", showtime, _sale(request, showtime, order, now), message, "conflict", 409)
+
+
+def _no_block(
+    request: HttpRequest, showtime: Answer, old: Answer | None, seats: Sequence[Answer], size: int, now: datetime
+) -> HttpResponse:
+    free = sum(seat["state"] == "free" and seat["kind"] != "wheelchair" for seat in seats)
+    message = sales.too_few(free) if free < size else sales.scattered(size)
+    if old is None or old["state"] != "held":
+        return _empty(request, showtime, now, message, status=409)
+    return _held(request, showtime, old, now, message, status=409)
+
+
+@require_POST
+@till_required("boxoffice.sell")
+def cancel(request: HttpRequest, order_id: str) -> HttpResponse:
+    """Give the seats of a hold back."""
+    now, actor = clock.now(), actor_of(request)
+    order = desk.cancel(order_id, by=actor, now=now)
+    return _empty(request, desk.showtime(actor, order["showtime"], now=now), now)
+
+
+@require_GET
+@till_required("boxoffice.sell")
+def order_panel(request: HttpRequest, order_id: str) -> HttpResponse:
+    """Show the panel of an order as it is now: held, or expired with what became of its seats."""
+    now, actor = clock.now(), actor_of(request)
+    order = desk.order(actor, order_id, now=now)
+    showtime = desk.showtime(actor, order["showtime"], now=now)
+    if order["state"] == "held":
+        return _held(request, showtime, order, now, keep=request.GET.get("keep") == "1")
+    if order["state"] == "expired":
+        return _expired(request, showtime, order, now)
+    if order["tickets"]:
+        return _done(request, showtime, order, now)
+    return _empty(request, showtime, now)
+
+
+# --- Payment ----------------------------------------------------------------------------------------
+@require_http_methods(["GET", "POST"])
+@till_required("boxoffice.sell")
+def pay(request: HttpRequest, order_id: str) -> HttpResponse:
+    """Show the pay step, or take the payment."""
+    now, actor = clock.now(), actor_of(request)
+    if request.method == "POST":
+        return _take_payment(request, order_id, now)
+    order = desk.order(actor, order_id, now=now)
+    showtime = desk.showtime(actor, order["showtime"], now=now)
+    if order["state"] != "held":
+        return order_panel(request, order_id)
+    return _pay_step(request, showtime, order, request.GET.get("method", "cash"), now)
+
+
+def _take_payment(request: HttpRequest, order_id: str, now: datetime) -> HttpResponse:
+    actor = actor_of(request)
+    method = request.POST.get("method", "cash")
+    tendered = _amount(request.POST.get("tendered", "")) if method == "cash" else None
+    key = desk.idempotency_key(request, actor)
+    try:
+        order = desk.pay(
+            order_id,
+            key=key,
+            method=method,
+            tendered=tendered,
+            reference=request.POST.get("reference", "").strip() or None,
+            by=actor,
+            now=now,
+        )
+    except TenderedTooSmall:
+        order = desk.order(actor, order_id, now=now)
+        showtime = desk.showtime(actor, order["showtime"], now=now)
+        missing = to_decimal(order["total"]) - (tendered or Decimal(0))
+        return _pay_step(request, showtime, order, "cash", now, sales.short_cash(missing), status=422)
+    except HoldExpired:
+        order = desk.order(actor, order_id, now=now)
+        return _expired(request, desk.showtime(actor, order["showtime"], now=now), order, now)
+    return _done(request, desk.showtime(actor, order["showtime"], now=now), order, now)
+
+
+def _pay_step(
+    request: HttpRequest,
+    showtime: Answer,
+    order: Answer,
+    method: str,
+    now: datetime,
+    message: Message | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    template = "confirm" if method in CONFIRMED_BY_HAND else "pay"
+    sale = sales.with_method(_sale(request, showtime, order, now), method)
+    return _panel(request, template, showtime, sale, message, template, status)
+
+
+def _done(request: HttpRequest, showtime: Answer, order: Answer, now: datetime) -> HttpResponse:
+    sale = sales.with_payment(_sale(request, showtime, order, now), order)
+    cinema = desk.cinema(actor_of(request), showtime["cinema"]["id"])
+    sale["tickets"] = cards.printed_tickets(order, showtime, cinema)
+    return _panel(request, "done", showtime, sale, None, "done")
+
+
+# --- Panels -----------------------------------------------------------------------------------------
+def _panel(
+    request: HttpRequest,
+    template: str,
+    showtime: Answer,
+    sale: Answer,
+    message: Message | None,
+    step: str,
+    status: int = 200,
+) -> HttpResponse:
+    cinema = desk.cinema(actor_of(request), showtime["cinema"]["id"])
+    now = clock.now()
+    context = {
+        "show": _show(showtime, cinema, now),
+        "sale": sale,
+        "message": message,
+        "step": step,
+        "hold_seconds": sales.HOLD_SECONDS,
+        "methods": sales.methods(),
+        "keypad": sales.KEYPAD,
+    }
+    return render(request, f"screens/panel/{template}.html", context, status=status)
+
+
+def _empty(
+    request: HttpRequest, showtime: Answer, now: datetime, message: Message | None = None, status: int = 200
+) -> HttpResponse:
+    return _panel(request, "empty", showtime, {}, message, "empty", status)
+
+
+def _held(
+    request: HttpRequest,
+    showtime: Answer,
+    order: Answer,
+    now: datetime,
+    message: Message | None = None,
+    *,
+    keep: bool = False,
+    status: int = 200,
+) -> HttpResponse:
+    sale = _sale(request, showtime, order, now)
+    if not keep and message is None:
+        seats = _seats_for(desk.seat_map(actor_of(request), showtime["id"], now=now)["seats"], order)
+        alone = seating.orphans(seats, sale["seats"])
+        fix = seating.without_orphan(seats, sale["seats"]) if alone else ()
+        sale, message = sales.with_orphans(sale, alone, fix)
+    return _panel(request, "held", showtime, sale, message, "held", status)
+
+
+def _expired(request: HttpRequest, showtime: Answer, order: Answer, now: datetime) -> HttpResponse:
+    states = {
+        seat["seat"]: seat["state"] for seat in desk.seat_map(actor_of(request), showtime["id"], now=now)["seats"]
+    }
+    sale = _sale(request, showtime, order, now)
+    free = all(states.get(seat) == "free" for seat in sale["seats"])
+    message = sales.expired(sale["seats"], still_free=free)
+    return _panel(request, "expired", showtime, sale, message, "expired" if free else "gone", 409)
+
+
+def _sale(request: HttpRequest, showtime: Answer, order: Answer, now: datetime) -> Answer:
+    return sales.panel_of(order, showtime, zones=desk.zones_of(showtime), now=now)
+
+
+def _show(showtime: Answer, cinema: Answer, now: datetime) -> Answer:
+    """Return what header and panel say of the session."""
+    zone = cinema["timeZone"]
+    starts, ends = words.local(showtime["startsAt"], zone), words.local(showtime["endsAt"], zone)
+    today = clock.business_day(now, zone)
+    day = clock.business_day(starts, zone)
+    time = f"{starts:%H:%M}"
+    if starts.date() > day:
+        time = _("tonight %(time)s") % {"time": time}
+    ends_words = _("ends %(time)s") % {"time": f"{ends:%H:%M}"}
+    version = " ".join(part for part in (showtime.get("language"), showtime.get("format")) if part)
+    return {
+        "id": showtime["id"],
+        "code": showtime["code"],
+        "title": showtime["film"]["title"],
+        "time": time,
+        "hall": board.hall_words(showtime),
+        "facts": " · ".join(part for part in (board.hall_words(showtime), version, ends_words) if part),
+        "left": _("%(n)s left") % {"n": showtime["seatsFree"]},
+        "sales_open": showtime["salesOpen"],
+        "is_today": day == today,
+        "day_words": words.day_words(day, today),
+    }
+
+
+def _page_words(showtime: Answer) -> Answer:
+    """Return the words that the page's own code needs, in the language of the page."""
+    return {
+        "map": _("Seat map"),
+        "screen": _("Screen"),
+        "row": _("Row {row}"),
+        "seat": _("Row {row} seat {number}{kind}, {zone} ¥{price}, {state}"),
+        "states": {
+            "free": _("free"),
+            "mine": _("yours"),
+            "sold": _("sold"),
+            "held": _("on hold"),
+            "house": _("house"),
+            "blocked": _("out of use"),
+        },
+        "kinds": {"wheelchair": _(", wheelchair"), "love": _(", couple")},
+        "zones": desk.zone_words(showtime),
+        "base": sales.type_codes(showtime)[0],
+        "left": _("{n} left"),
+        "loading": _("Loading seats…"),
+        "holding": _("Holding…"),
+        "failed": _("Couldn't load seats. Press Enter to retry (E{code})"),
+        "entrySeat": _("Seat: row . number  {text}"),
+        "entrySize": _("Seats together: {text}"),
+        "noSeat": _("There is no seat {seat}"),
+    }
+
+
+# --- What a form says -------------------------------------------------------------------------------
+def _seats_for(seats: Sequence[Answer], order: Answer | None) -> list[Answer]:
+    """Return the seats as this order may choose them: its own are free to it."""
+    own = {seat["seat"] for seat in order["seats"]} if order and order["state"] == "held" else set()
+    return [{**seat, "state": "free"} if seat["seat"] in own else seat for seat in seats]
+
+
+def _number(request: HttpRequest, name: str) -> int:
+    text = request.POST.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
+
+
+def _size(request: HttpRequest) -> int:
+    size = _number(request, "size")
+    if size > LARGEST_PARTY:
+        raise Invalid({"size": [_("At most %(n)s seats.") % {"n": LARGEST_PARTY}]})
+    return size
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        return to_decimal(text)
+    except (InvalidOperation, ValueError):
+        raise Invalid({"tendered": [_("Not an amount.")]}) from None
+
+
