@@ -2,4 +2,13 @@
 
 from django.urls import path
 
-urlpatterns: list[object] = []
+from backend.boxoffice.api import views
+
+urlpatterns = [
+    path("showtimes", views.ShowtimesView.as_view()),
+    path("showtimes/<str:showtime>/seat-map", views.SeatMapView.as_view()),
+    path("orders", views.OrdersView.as_view()),
+    path("orders/<str:order>", views.OrderView.as_view()),
+    path("orders/<str:order>/pay", views.PayView.as_view()),
+    path("orders/<str:order>/cancel", views.CancelView.as_view()),
+]

@@ -1,0 +1,44 @@
+"""`manage.py sweep [--once]`: end lapsed holds and finish what a crash left, every two seconds."""
+
+import logging
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError
+from pymongo.errors import PyMongoError
+
+from backend.boxoffice.services.sweep import sweep
+from backend.core import clock
+
+EVERY_SECONDS = 2.0
+log = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    """End lapsed holds and finish what a crash left. Two at once are harmless."""
+
+    help = "Ends lapsed holds and finishes what a crash left, every 2 seconds."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take `--once`."""
+        parser.add_argument("--once", action="store_true", help="sweep once and end")
+
+    def handle(self, *_args: Any, once: bool = False, **_options: Any) -> None:
+        """Sweep, again and again; a database that is away is asked again."""
+        while True:
+            try:
+                swept = sweep(now=clock.now())
+            except (PyMongoError, DatabaseError):
+                if once:
+                    raise
+                log.warning("sweep: the database did not answer, trying again")
+            else:
+                if swept or once:
+                    self.stdout.write(
+                        f"expired {swept.expired}, finished {swept.finished}, dropped {swept.claims} claims"
+                    )
+            if once:
+                return
+            time.sleep(EVERY_SECONDS)
