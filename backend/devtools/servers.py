@@ -38,12 +38,19 @@ def mongo_server(storage: Path, kind: str = "embedded") -> Iterator[str]:
 
     Raises CannotStart with one line where it cannot run.
     """
+    with mongo_child(storage, kind) as (_child, uri):
+        yield uri
+
+
+@contextmanager
+def mongo_child(storage: Path, kind: str = "embedded") -> Iterator[tuple[Child, str]]:
+    """Do what `mongo_server` does, for who also wants to know whether the process still runs."""
     executable = _mongo_program(kind)
     storage = writable_directory(storage.absolute())
     pid_file = storage.with_name(f"{storage.name}.pid")
     child, uri = _start_mongo(executable, storage, pid_file)
     try:
-        yield uri
+        yield child, uri
     finally:
         child.stop()
         pid_file.unlink(missing_ok=True)
