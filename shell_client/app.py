@@ -179,9 +179,7 @@ def _close_engine_switches(environ: MutableMapping[str, str]) -> None:
     if kept:
         environ[_SANDBOX_SWITCH] = "1"
     elif is_root:
-        raise ConfigError(
-            f"the web view does not run as root; use another user ({_SANDBOX_SWITCH}=1 is for tests)"
-        )
+        raise ConfigError(f"the web view does not run as root; use another user ({_SANDBOX_SWITCH}=1 is for tests)")
 
 
 def _start_log(config: Config) -> None:
@@ -191,9 +189,7 @@ def _start_log(config: Config) -> None:
     try:
         config.data_dir.mkdir(parents=True, exist_ok=True)
         file = config.data_dir / "shell.log"
-        handlers.append(
-            logging.handlers.RotatingFileHandler(file, maxBytes=1_000_000, backupCount=3, encoding="utf-8")
-        )
+        handlers.append(logging.handlers.RotatingFileHandler(file, maxBytes=1_000_000, backupCount=3, encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{config.data_dir}: nothing can be kept there ({error.strerror})") from error
     form = "%(asctime)s %(levelname)s %(name)s %(message)s"

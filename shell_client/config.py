@@ -47,9 +47,7 @@ def load_config(*, environ: Mapping[str, str], program_dir: Path) -> Config:
     Raises ConfigError with one line for the first unknown key, wrong value or unreadable file.
     """
     chosen = environ.get("SHELL_DATA_DIR", "").strip()
-    data_dir = (
-        Path(chosen).expanduser().resolve() if chosen else user_data_path("cinema-till", appauthor=False)
-    )
+    data_dir = Path(chosen).expanduser().resolve() if chosen else user_data_path("cinema-till", appauthor=False)
     config = Config(data_dir=data_dir, own_data_dir=bool(chosen))
     for folder in (program_dir, data_dir):
         source = folder / FILE_NAME
@@ -70,9 +68,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ConfigError(
-            f"{path}: not JSON, line {error.lineno} column {error.colno}: {error.msg}"
-        ) from error
+        raise ConfigError(f"{path}: not JSON, line {error.lineno} column {error.colno}: {error.msg}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: must be one JSON object")
     return values

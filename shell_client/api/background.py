@@ -23,9 +23,7 @@ class Background(QObject):
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="shell-api")
         self._finished.connect(self._deliver)
 
-    def run(
-        self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[Exception], None]
-    ) -> None:
+    def run(self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[Exception], None]) -> None:
         """Run `work` off the UI's thread, then exactly one of `done(result)` and `failed(error)` on it."""
 
         def deliver(future: Future[T]) -> None:

@@ -60,9 +60,7 @@ class _Tokens:
 class StaffClient:
     """One machine's connection to the server and, from log-in to log-out, one person's session."""
 
-    def __init__(
-        self, *, base_url: str, key: DeviceKey, language: str, clock: ServerClock | None = None
-    ) -> None:
+    def __init__(self, *, base_url: str, key: DeviceKey, language: str, clock: ServerClock | None = None) -> None:
         self.base_url = base_url
         self.clock = clock or ServerClock()
         self._key = key
@@ -96,9 +94,7 @@ class StaffClient:
         status, answer = self._call("POST", "/api/v2/login", body=body)
         if status == 202:
             retry_after = answer.get("retryAfter")
-            return Pending(
-                str(answer.get("reference", "")), retry_after if isinstance(retry_after, int) else 15
-            )
+            return Pending(str(answer.get("reference", "")), retry_after if isinstance(retry_after, int) else 15)
         self._keep(answer)
         return _session_of(answer)
 
@@ -122,9 +118,7 @@ class StaffClient:
         try:
             self._call("POST", "/api/v2/logout", token=tokens.access, tries=1, timeout=(2, 3))
         except ApiError as error:
-            log.info(
-                "log-out was not confirmed: %s", error
-            )  # the session ends by itself without its heartbeat
+            log.info("log-out was not confirmed: %s", error)  # the session ends by itself without its heartbeat
 
     def forget(self) -> None:
         """Drop the tokens of a session that the server has ended."""
@@ -238,14 +232,10 @@ class StaffClient:
             )
         started = time.monotonic()
         try:
-            response = self._http.request(
-                method, url, json=body, headers=sent, timeout=timeout, allow_redirects=False
-            )
+            response = self._http.request(method, url, json=body, headers=sent, timeout=timeout, allow_redirects=False)
         except requests.RequestException as error:
             raise ServerUnreachable(type(error).__name__) from error
-        log.debug(
-            "%s %s: %d in %.0f ms", method, path, response.status_code, (time.monotonic() - started) * 1000
-        )
+        log.debug("%s %s: %d in %.0f ms", method, path, response.status_code, (time.monotonic() - started) * 1000)
         self._nonce = response.headers.get("DPoP-Nonce", self._nonce)
         self.clock.learn(response.headers.get("Date"))
         if response.status_code >= 400:

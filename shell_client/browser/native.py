@@ -70,11 +70,7 @@ class NativePage(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Press the first button by Enter; a key held down since before the page came does nothing."""
-        if (
-            event is not None
-            and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-            and self._first is not None
-        ):
+        if event is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._first is not None:
             if not event.isAutoRepeat():
                 self._first()
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import partial
 
 from PyQt5.QtCore import QObject, QUrl, pyqtSignal
 from PyQt5.QtWebEngineWidgets import (
@@ -38,10 +39,17 @@ _WATCH = """
   look();
 }());
 """.replace("MARK", _MARK)
+# The engine says "failed" alike for a refusal with a page (404), for no answer, and for a reload without answer
+# that left the former document standing: so each document is marked the first time it is looked at.
 _STATE = """
 (function () {
-  var mark = document.querySelector('meta[name="till-ended"]');
-  return JSON.stringify({ ended: !!mark, title: document.title });
+  var seen = !!window.tillShellSeen, shown = document.body ? document.body.innerText.trim() : "";
+  window.tillShellSeen = true;
+  return JSON.stringify({
+    ended: !!document.querySelector('meta[name="till-ended"]'),
+    fresh: !seen && /^https?:$/.test(location.protocol) && shown !== "",
+    title: document.title
+  });
 }());
 """
 
@@ -96,13 +104,13 @@ def _refuse_download(item: QWebEngineDownloadItem) -> None:
 
 
 class TillPage(QWebEnginePage):
-    """Signals: `session_ended()` where a document has the mark, else `opened(title)`; `failed()` where none
-    came; `call_refused()` where a call of the page was.
+    """Signals: `session_ended()` where a document has the mark, else `opened(title, good)`, not `good` where it
+    is the server's page about a problem; `failed()` where none came; `call_refused()` where a call was.
     """
 
     session_ended = pyqtSignal()
     call_refused = pyqtSignal()
-    opened = pyqtSignal(str)
+    opened = pyqtSignal(str, bool)
     failed = pyqtSignal()
 
     def __init__(self, profile: QWebEngineProfile, *, origin: Origin, parent: QObject | None = None) -> None:
@@ -113,17 +121,15 @@ class TillPage(QWebEnginePage):
         self.quotaRequested.connect(lambda request: request.reject())
         self.registerProtocolHandlerRequested.connect(lambda request: request.reject())
         self.selectClientCertificate.connect(lambda selection: selection.selectNone())
-        self.loadStarted.connect(self._started)
         self.loadFinished.connect(self._finished)
 
-    def acceptNavigationRequest(
-        self, url: QUrl, kind: QWebEnginePage.NavigationType, main_frame: bool
-    ) -> bool:
+    def acceptNavigationRequest(self, url: QUrl, kind: QWebEnginePage.NavigationType, main_frame: bool) -> bool:
         """Stay on the one origin."""
         try:
             if self._origin.admits(url):
+                self._refusing = self._refusing and not main_frame
                 return True
-            self._refusing = main_frame
+            self._refusing = self._refusing or main_frame
             log.warning("refused to go to %s://%s", url.scheme(), url.host())
         except Exception:
             log.exception("an address could not be judged")
@@ -169,23 +175,20 @@ class TillPage(QWebEnginePage):
     def _deny(self, origin: QUrl, feature: QWebEnginePage.Feature) -> None:
         self.setFeaturePermission(origin, feature, QWebEnginePage.PermissionPolicy.PermissionDeniedByUser)
 
-    def _started(self) -> None:
-        self._refusing = False
-
     def _finished(self, good: bool) -> None:
-        if not good:
-            refused, self._refusing = self._refusing, False
-            if not refused:  # what we refused left the page where it was
-                self.failed.emit()
-            return
-        self.runJavaScript(_STATE, QWebEngineScript.ScriptWorldId.ApplicationWorld, self._read_state)
+        refused, self._refusing = self._refusing, False
+        if refused and not good:
+            return  # what we refused left the page where it was
+        self.runJavaScript(_STATE, QWebEngineScript.ScriptWorldId.ApplicationWorld, partial(self._read_state, good))
 
-    def _read_state(self, answer: str | None) -> None:
+    def _read_state(self, good: bool, answer: str | None) -> None:
         try:
             state = json.loads(answer or "")
             if state["ended"]:
                 self.session_ended.emit()
+            elif good or state["fresh"]:
+                self.opened.emit(str(state["title"]), good)
             else:
-                self.opened.emit(str(state["title"]))
+                self.failed.emit()
         except (TypeError, ValueError, KeyError):
             self.failed.emit()

@@ -172,7 +172,7 @@ class TillWindow(QWidget):
         else:
             self.heartbeat.judge(error)
 
-    def _opened(self, title: str) -> None:
+    def _opened(self, title: str, good: bool) -> None:
         if self._over:
             return
         if _PROXY_ERROR.match(title):
@@ -183,7 +183,8 @@ class TillWindow(QWidget):
         if back is not None and back != here:
             self.page.load(back)  # where the person was before the screens' session was renewed
             return
-        self._last = here
+        if good:
+            self._last = here
         self._offline_tries = 0
         self._retry.stop()
         if self.showing != "screens":

@@ -18,9 +18,7 @@ from shell_client.device.key import DeviceKey
 SERVICE, ENTRY = "cinema-till", "device-key"
 FOLDER, KEY_FILE, MARK_FILE = "device", "device.key", "device.json"
 # By name: others exist that write plain text (keyrings.alt) or forget (null). They count as none.
-_TRUSTED = tuple(
-    f"keyring.backends.{name}" for name in ("Windows", "macOS", "SecretService", "libsecret", "kwallet")
-)
+_TRUSTED = tuple(f"keyring.backends.{name}" for name in ("Windows", "macOS", "SecretService", "libsecret", "kwallet"))
 
 
 class KeyStoreError(Exception):
@@ -201,6 +199,4 @@ def _refuse_if_shared(status: os.stat_result, path: Path) -> None:
     if status.st_uid != os.geteuid():
         raise KeyStoreError(f"{path} belongs to another user")
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise KeyStoreError(
-            f"{path} can be read by others; have this machine unbound, then remove the folder"
-        )
+        raise KeyStoreError(f"{path} can be read by others; have this machine unbound, then remove the folder")

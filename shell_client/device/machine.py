@@ -57,17 +57,17 @@ def _system_id() -> str | None:
 
 
 def _windows_id() -> str | None:
-    if sys.platform != "win32":
-        return None
-    import winreg  # noqa: PLC0415 - exists on Windows only
+    if sys.platform == "win32":
+        import winreg  # noqa: PLC0415 - exists on Windows only
 
-    # The 64-bit view: a 32-bit program is otherwise shown another id for the same machine.
-    access = winreg.KEY_READ | winreg.KEY_WOW64_64KEY
-    try:
-        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SOFTWARE\Microsoft\Cryptography", 0, access) as key:
-            return str(winreg.QueryValueEx(key, "MachineGuid")[0])
-    except OSError:
-        return None
+        # The 64-bit view: a 32-bit program is otherwise shown another id for the same machine.
+        access = winreg.KEY_READ | winreg.KEY_WOW64_64KEY
+        try:
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SOFTWARE\Microsoft\Cryptography", 0, access) as key:
+                return str(winreg.QueryValueEx(key, "MachineGuid")[0])
+        except OSError:
+            return None
+    return None
 
 
 def _mac_id() -> str | None:

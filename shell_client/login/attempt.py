@@ -38,9 +38,7 @@ class Attempt(QObject):
     ended = pyqtSignal()
     logged_in = pyqtSignal(object)
 
-    def __init__(
-        self, *, client: StaffClient, background: Background, machine_code: str, device_name: str
-    ) -> None:
+    def __init__(self, *, client: StaffClient, background: Background, machine_code: str, device_name: str) -> None:
         super().__init__()
         self._client = client
         self._background = background
@@ -77,9 +75,7 @@ class Attempt(QObject):
             return
 
         def work() -> StaffSession | Pending:
-            return self._client.log_in(
-                phone=phone, machine_code=self._machine_code, device_name=self._device_name
-            )
+            return self._client.log_in(phone=phone, machine_code=self._machine_code, device_name=self._device_name)
 
         self._background.run(work, partial(self._answered, number), partial(self._failed, number))
 

@@ -49,9 +49,7 @@ def test_the_first_look_brings_the_nonce_so_that_a_log_in_is_one_request(
     assert paths(server) == ["client/latest", "login"]
 
 
-def test_a_proof_without_a_nonce_is_signed_again_with_the_servers(
-    server: TillServer, client: StaffClient
-) -> None:
+def test_a_proof_without_a_nonce_is_signed_again_with_the_servers(server: TillServer, client: StaffClient) -> None:
     log_in(client)
 
     assert [call["problem"] for call in server.calls] == ["use_dpop_nonce", None]
@@ -67,9 +65,7 @@ def test_a_new_nonce_is_taken_from_every_answer(server: TillServer, client: Staf
     assert [call["problem"] for call in server.called("/api/v2/session")] == [None, None]
 
 
-def test_a_server_that_never_takes_a_nonce_is_not_asked_for_ever(
-    server: TillServer, client: StaffClient
-) -> None:
+def test_a_server_that_never_takes_a_nonce_is_not_asked_for_ever(server: TillServer, client: StaffClient) -> None:
     server.nonces = set()
 
     with pytest.raises(Refused) as caught:
@@ -126,9 +122,7 @@ def test_a_refusal_carries_its_code_and_reference(server: TillServer, client: St
     assert not caught.value.ends_session
 
 
-def test_a_throttle_tells_how_long_to_wait_and_is_not_pressed(
-    server: TillServer, client: StaffClient
-) -> None:
+def test_a_throttle_tells_how_long_to_wait_and_is_not_pressed(server: TillServer, client: StaffClient) -> None:
     client.look()
     server.will_answer("/api/v2/login", 429, {"code": "too_many_attempts"}, Retry_After="42")
 
@@ -145,9 +139,7 @@ def test_a_pending_log_in_tells_reference_and_pause(server: TillServer, client: 
     assert log_in(client) == Pending("K7Q-42M", 15)
 
 
-def test_a_busy_server_is_asked_three_times_with_a_new_proof_each(
-    server: TillServer, client: StaffClient
-) -> None:
+def test_a_busy_server_is_asked_three_times_with_a_new_proof_each(server: TillServer, client: StaffClient) -> None:
     client.look()
     server.will_answer("/api/v2/login", 503)
     server.will_answer("/api/v2/login", 502)
@@ -174,9 +166,7 @@ def test_nobody_at_the_address_is_a_server_gone() -> None:
         client.look()
 
 
-def test_a_silent_server_is_given_up(
-    server: TillServer, client: StaffClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_silent_server_is_given_up(server: TillServer, client: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
     log_in(client)
     monkeypatch.setattr(client_module, "READ_SECONDS", 0.2)
     monkeypatch.setattr(
@@ -227,9 +217,7 @@ def test_a_lost_renewal_is_asked_for_again_with_the_same_key(server: TillServer,
     assert keys[4] != keys[0]  # the next renewal is another
 
 
-def test_a_token_that_the_server_no_longer_takes_is_renewed_once(
-    server: TillServer, client: StaffClient
-) -> None:
+def test_a_token_that_the_server_no_longer_takes_is_renewed_once(server: TillServer, client: StaffClient) -> None:
     log_in(client)
     server.will_answer("/api/v2/session", 401, {"code": "invalid_token"})
 
