@@ -25,11 +25,12 @@ def best_available(seats: Sequence[Seat], size: int, *, skip: int = 0) -> Propos
     """Return the best block of `size` free seats, or None where there is none.
 
     One row, side by side, one zone, no aisle between, no new orphan, nearest to the focus point (centre, two
-    thirds back); else with an orphan; else two adjacent rows. `skip` counts how many better ones the customer
-    turned down; past the last one it begins again.
+    thirds back); else with an orphan; else two adjacent rows.
 
     Args:
         seats: the seat map's seats, each with `seat, x, y, kind, zone, state` and `pair` for a love seat.
+        size: how many people.
+        skip: how many better blocks the customer turned down; past the last one it begins again.
     """
     if size < 1:
         return None

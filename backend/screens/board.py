@@ -61,7 +61,7 @@ def tile(showtime: Answer, *, day: date, time_zone: str, now: datetime) -> Answe
 
 def is_shown(showtime: Answer, *, now: datetime) -> bool:
     """Return whether a showtime still belongs on the board."""
-    starts = datetime.fromisoformat(showtime["startsAt"].replace("Z", "+00:00"))
+    starts = datetime.fromisoformat(showtime["startsAt"])
     return now <= starts + SELLABLE_AFTER_START
 
 

@@ -8,6 +8,7 @@ from django.shortcuts import render
 
 from backend.core import clock
 from backend.core.actor import Actor
+from backend.core.idempotency import IdempotencyKey
 from backend.core.problems import NotFound
 from backend.screens import desk
 
@@ -23,6 +24,12 @@ def actor_of(request: HttpRequest) -> Actor:
     """Return the person and machine that `till_required` admitted."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     return actor
+
+
+def key_of(request: HttpRequest) -> IdempotencyKey:
+    """Return the key under which this press is done once."""
+    key: IdempotencyKey = request.idempotency_key  # type: ignore[attr-defined]
+    return key
 
 
 def is_partial(request: HttpRequest) -> bool:

@@ -1,6 +1,5 @@
 """Orders as the list, the detail and the printer show them."""
 
-import base64
 import io
 from datetime import datetime
 from typing import Any
@@ -39,7 +38,7 @@ def row(order: Answer, time_zone: str, *, now: datetime) -> Answer:
     return {
         "id": order["id"],
         "number": order["number"],
-        "title": f"{order['filmTitle']} {starts:%H:%M}",
+        "title": f"{order['film']} {starts:%H:%M}",
         "at": f"{created:%H:%M}"
         if clock.business_day(created, time_zone) == clock.business_day(now, time_zone)
         else f"{created.month}/{created.day}",
@@ -50,18 +49,19 @@ def row(order: Answer, time_zone: str, *, now: datetime) -> Answer:
     }
 
 
-def detail(order: Answer, time_zone: str, *, actor: Actor, now: datetime) -> Answer:
+def detail(order: Answer, showtime: Answer, time_zone: str, *, actor: Actor, now: datetime) -> Answer:
     """Return one order with its seats or tickets, what was paid, and what may be done with it."""
     starts, created = words.local(order["startsAt"], time_zone), words.local(order["createdAt"], time_zone)
     today, day = clock.business_day(now, time_zone), clock.business_day(starts, time_zone)
     state, look = STATES.get(order["state"], (order["state"], ""))
+    labels = {price["ticketType"]: price["label"] for price in showtime["prices"]}
     tickets = {ticket["seat"]: ticket for ticket in order["tickets"]}
     return {
         "id": order["id"],
         "number": order["number"],
-        "title": order["filmTitle"],
+        "title": order["film"],
         "when": f"{words.day_words(day, today)} {starts:%H:%M}",
-        "hall": order["hallName"],
+        "hall": order["hall"],
         "sold": _("%(time)s %(till)s %(name)s")
         % {
             "time": f"{created:%H:%M}",
@@ -76,7 +76,7 @@ def detail(order: Answer, time_zone: str, *, actor: Actor, now: datetime) -> Ans
         "look": look,
         "total": words.yuan(order["total"]),
         "count": len(order["seats"]),
-        "cards": [_card(seat, tickets.get(seat["seat"])) for seat in order["seats"]],
+        "cards": [_card(seat, tickets.get(seat["seat"]), labels) for seat in order["seats"]],
         "may_cancel": order["state"] == "held" and actor.may("boxoffice.sell"),
         "may_print": bool(order["tickets"]) and actor.may("boxoffice.sell"),
         "may_sell_on": order["state"] == "held" and actor.may("boxoffice.sell"),
@@ -84,19 +84,14 @@ def detail(order: Answer, time_zone: str, *, actor: Actor, now: datetime) -> Ans
     }
 
 
-def _card(seat: Answer, ticket: Answer | None) -> Answer:
+def _card(seat: Answer, ticket: Answer | None, labels: dict[str, str]) -> Answer:
     return {
         "seat": words.heading([seat["seat"]]),
-        "type": seat.get("label") or seat["ticketType"],
+        "type": ticket["label"] if ticket else labels.get(seat["ticketType"], seat["ticketType"]),
         "price": words.yuan(seat["price"]),
         "number": words.grouped(ticket["number"]) if ticket else "",
         "state": TICKET_STATES.get(ticket["state"], ticket["state"]) if ticket else "",
     }
-
-
-def ticket_text(number: str) -> str:
-    """Return what a ticket's QR code says: capitals and 2–7 only, so that no keyboard layout spoils a scan."""
-    return "T" + base64.b32encode(number.encode()).decode().rstrip("=")
 
 
 def qr_code(text: str) -> SafeString:
@@ -112,7 +107,6 @@ def printed_tickets(order: Answer, showtime: Answer, cinema: Answer) -> list[Ans
     """Return the tickets of `order` as they are printed."""
     zone = cinema["timeZone"]
     starts, created = words.local(showtime["startsAt"], zone), words.local(order["createdAt"], zone)
-    labels = {price["ticketType"]: price["label"] for price in showtime["prices"]}
     methods = _joined(words.METHODS.get(each["method"], each["method"]) for each in order["payments"])
     till = (order.get("device") or {}).get("name") or ""
     printed = []
@@ -130,8 +124,8 @@ def printed_tickets(order: Answer, showtime: Answer, cinema: Answer) -> list[Ans
                 "hall": showtime["hall"]["name"],
                 "seat": place,
                 "is_long": len(place) > LONG_SEAT,
-                "qr": qr_code(ticket_text(ticket["number"])),
-                "type": labels.get(ticket["ticketType"], ticket["ticketType"]),
+                "qr": qr_code(words.ticket_text(ticket["number"])),
+                "type": ticket["label"],
                 "price": ticket["price"],
                 "method": methods,
                 "position": f"{index}/{len(order['tickets'])}",

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from backend.core.money import money, to_decimal
 from backend.screens import words
 
-HOLD_SECONDS = 300
 TYPE_KEYS = ("F1", "F2", "F3", "F4")
 KEYPAD = ("7", "8", "9", "4", "5", "6", "1", "2", "3", ".", "0", "back")
 Answer = dict[str, Any]
@@ -99,7 +98,7 @@ def seconds_left(order: Answer, now: datetime) -> int:
     """Return how many seconds the hold of `order` lasts."""
     if not order.get("expiresAt"):
         return 0
-    until = datetime.fromisoformat(order["expiresAt"].replace("Z", "+00:00"))
+    until = datetime.fromisoformat(order["expiresAt"])
     return max(0, int((until - now).total_seconds()))
 
 
@@ -129,17 +128,13 @@ def panel_of(order: Answer, showtime: Answer, *, zones: dict[str, str | None], n
             {
                 "amount": money(note),
                 "shown": words.yuan(note),
-                "words": _("exact")
-                if note == total
-                else _("change %(amount)s") % {"amount": words.yuan(note - total)},
+                "words": _("exact") if note == total else _("change %(amount)s") % {"amount": words.yuan(note - total)},
             }
             for note in words.cash_notes(total)
         ],
         "take_words": _("Take ¥%(amount)s") % {"amount": shown},
         "pay_words": _("Take payment and print"),
-        "accept_words": _("Take these %(n)s seats") % {"n": len(seats)}
-        if len(seats) > 1
-        else _("Take this seat"),
+        "accept_words": _("Take these %(n)s seats") % {"n": len(seats)} if len(seats) > 1 else _("Take this seat"),
         "accept_first": _("Accept the new seats before payment"),
     }
 
@@ -227,9 +222,7 @@ def too_few(free: int) -> Message:
 
 def scattered(size: int) -> Message:
     """Return the words for seats that are left, but nowhere together."""
-    return Message(
-        kind="warn", bold=_("No %(n)s together") % {"n": size}, plain=_("Choose them one by one: press S.")
-    )
+    return Message(kind="warn", bold=_("No %(n)s together") % {"n": size}, plain=_("Choose them one by one: press S."))
 
 
 def expired(seats: Sequence[str], *, still_free: bool) -> Message:

@@ -17,6 +17,7 @@ urlpatterns = [
     path("orders/<str:order_id>/", orders.order, name="order"),
     path("orders/<str:order_id>/panel", sell.order_panel, name="order_panel"),
     path("orders/<str:order_id>/pay", sell.pay, name="pay"),
+    path("orders/<str:order_id>/pay-step", sell.pay_step, name="pay_step"),
     path("orders/<str:order_id>/cancel", sell.cancel, name="cancel"),
     path("orders/<str:order_id>/release", orders.release, name="release"),
     path("orders/<str:order_id>/tickets", orders.tickets, name="tickets"),

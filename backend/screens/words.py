@@ -1,5 +1,7 @@
 """Seats, money, days and times as a cashier reads them, in the language of the page."""
 
+import base64
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
@@ -12,6 +14,8 @@ from django.utils.translation import gettext_lazy, pgettext
 
 from backend.core.money import money
 
+SCANNED = re.compile(r"[Tt][A-Za-z2-7]{16,}\Z")
+PHONE = re.compile(r"\+?[\d\s-]{7,20}\Z")
 LONG_RUN = 3  # so many seats side by side are written as "9–12"
 METHODS = {
     "cash": gettext_lazy("Cash"),
@@ -91,7 +95,8 @@ def opening(text: str) -> str:
 
 def cash_notes(total: Decimal) -> list[Decimal]:
     """Return what a customer may hand over: the exact sum, the next 10, 50 and 100, distinct values only."""
-    rounded = [((total / step).to_integral_value(ROUND_FLOOR) + 1) * step for step in map(Decimal, (10, 50, 100))]
+    steps = map(Decimal, (10, 50, 100))
+    rounded = [((total / step).to_integral_value(ROUND_FLOOR) + 1) * step for step in steps]
     return [total, *sorted({note for note in rounded if note > total})]
 
 
@@ -105,7 +110,7 @@ def day_words(day: date, today: date) -> str:
 
 def local(instant: str, time_zone: str) -> datetime:
     """Return an instant of an answer in the cinema's own time."""
-    return datetime.fromisoformat(instant.replace("Z", "+00:00")).astimezone(ZoneInfo(time_zone))
+    return datetime.fromisoformat(instant).astimezone(ZoneInfo(time_zone))
 
 
 def long_date(day: date) -> str:
@@ -121,3 +126,25 @@ def minutes_seconds(seconds: int) -> str:
 def grouped(number: str) -> str:
     """Return a ticket number in groups of four."""
     return " ".join(number[start : start + 4] for start in range(0, len(number), 4))
+
+
+def ticket_text(number: str) -> str:
+    """Return what a ticket's QR code says: capitals and 2–7 alone, which no keyboard layout spoils."""
+    return "T" + base64.b32encode(number.encode()).decode().rstrip("=")
+
+
+def ticket_of_text(text: str) -> str:
+    """Return the ticket number of a scanned text, in capitals or not; nothing where it is no ticket's."""
+    if not SCANNED.match(text):
+        return ""
+    coded = text[1:].upper()
+    try:
+        number = base64.b32decode(coded + "=" * (-len(coded) % 8)).decode("ascii")
+    except (ValueError, UnicodeDecodeError):
+        return ""
+    return number if number.isdigit() else ""
+
+
+def looks_like_phone(text: str) -> bool:
+    """Return whether `text` may be a phone number in any usual form."""
+    return PHONE.match(text) is not None

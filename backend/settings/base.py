@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "backend.core.middleware.request_id",
     "backend.core.middleware.service_paths",
     "backend.accounts.middleware.dpop_nonce",
+    "backend.screens.middleware.content_security_policy",
     "backend.core.middleware.problems_for_the_api",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

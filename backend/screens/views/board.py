@@ -4,18 +4,15 @@ from datetime import date
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
 
-from backend.accounts.web import till_required
 from backend.core import clock
 from backend.screens import board as tiles
 from backend.screens import desk, words
+from backend.screens.doors import page
 from backend.screens.frame import actor_of, cinema_of, show
 
 
-@require_GET
-@till_required("boxoffice.view_showtimes")
+@page("boxoffice.view_showtimes")
 def board(request: HttpRequest) -> HttpResponse:
     """Show the day's showtimes; `?code=04` goes straight to a session."""
     now, actor, cinema = clock.now(), actor_of(request), cinema_of(request)
@@ -45,7 +42,6 @@ def board(request: HttpRequest) -> HttpResponse:
         "day_words": words.day_words(day, today),
         "code_length": code_length,
         "code_cells": range(code_length),
-        "no_match": _("No film matches “{q}”"),
     }
     return show(request, "screens/board.html", context, cinema=cinema, tab="sell")
 

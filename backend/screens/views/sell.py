@@ -5,12 +5,11 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from backend.accounts.web import till_required
 from backend.boxoffice import seating
 from backend.boxoffice.errors import HoldExpired, SalesClosed, SeatsTaken, TenderedTooSmall
 from backend.core import clock
@@ -19,7 +18,8 @@ from backend.core.problems import Invalid
 from backend.screens import board, desk, words
 from backend.screens import orders as cards
 from backend.screens import sale as sales
-from backend.screens.frame import actor_of, show
+from backend.screens.doors import action, page
+from backend.screens.frame import actor_of, key_of, show
 from backend.screens.sale import Message
 
 PARTY_CHIPS = range(1, 7)
@@ -29,8 +29,7 @@ Answer = dict[str, Any]
 
 
 # --- The page ---------------------------------------------------------------------------------------
-@require_GET
-@till_required("boxoffice.sell")
+@page("boxoffice.sell")
 def sell(request: HttpRequest, showtime_id: str) -> HttpResponse:
     """Show a session with its seat map; a hold of this till is still there after a reload."""
     now = clock.now()
@@ -41,7 +40,7 @@ def sell(request: HttpRequest, showtime_id: str) -> HttpResponse:
         "show": _show(showtime, cinema, now),
         "sizes": PARTY_CHIPS,
         "words": _page_words(showtime),
-        "hold_seconds": sales.HOLD_SECONDS,
+        "hold_seconds": settings.HOLD_SECONDS,
         "panel": "screens/panel/held.html" if order else "screens/panel/empty.html",
         "step": "held",
     }
@@ -50,31 +49,25 @@ def sell(request: HttpRequest, showtime_id: str) -> HttpResponse:
     return show(request, "screens/sell.html", context, cinema=cinema, tab="sell")
 
 
-@require_GET
-@till_required("boxoffice.sell", poll=True)
+@page("boxoffice.sell", poll=True)
 def seat_map(request: HttpRequest, showtime_id: str) -> HttpResponse:
     """Answer the seat map as the API does, 304 where nothing changed."""
     return desk.seat_map_response(request, actor_of(request), showtime_id, now=clock.now())
 
 
-@require_GET
-@till_required("boxoffice.sell")
+@page("boxoffice.sell")
 def panel(request: HttpRequest, showtime_id: str) -> HttpResponse:
     """Show the panel with nothing selected."""
     now = clock.now()
-    return _empty(request, desk.showtime(actor_of(request), showtime_id, now=now), now)
+    return _empty(request, desk.showtime(actor_of(request), showtime_id, now=now))
 
 
 # --- The hold ---------------------------------------------------------------------------------------
-@require_POST
-@till_required("boxoffice.sell")
+@action("boxoffice.sell")
 def hold(request: HttpRequest, showtime_id: str) -> HttpResponse:
     """Hold seats in place of the order's former ones: those named, or the best for a party of `size`."""
     now, actor = clock.now(), actor_of(request)
-    key = desk.idempotency_key(request, actor)
     showtime = desk.showtime(actor, showtime_id, now=now)
-    if order := desk.order_of_key(actor, key, now=now):  # the answer to this very press was lost
-        return _held(request, showtime, order, now)
     old = desk.order(actor, request.POST["order"], now=now) if request.POST.get("order") else None
     seats = _seats_for(desk.seat_map(actor, showtime_id, now=now)["seats"], old)
     size = _size(request)
@@ -91,12 +84,11 @@ def hold(request: HttpRequest, showtime_id: str) -> HttpResponse:
     if not wanted:
         raise Invalid({"seats": [_("Choose at least one seat.")]})
     types = sales.parse_types(request.POST.get("types", ""))
-    return _hold(request, key, showtime, wanted, types, old, now, message)
+    return _hold(request, showtime, wanted, types, old, now, message)
 
 
 def _hold(
     request: HttpRequest,
-    key: Any,
     showtime: Answer,
     wanted: list[str],
     types: dict[str, int],
@@ -107,21 +99,23 @@ def _hold(
     actor = actor_of(request)
     choices = sales.assign_types(wanted, types, sales.type_codes(showtime))
     try:
-        order = desk.hold_instead(key=key, showtime=showtime["id"], choices=choices, old=old, by=actor, now=now)
+        order = desk.hold_instead(
+            key=key_of(request), showtime=showtime["id"], choices=choices, old=old, by=actor, now=now
+        )
     except SalesClosed:
-        return _empty(request, {**showtime, "salesOpen": False}, now, sales.sales_closed(), status=409)
+        return _empty(request, {**showtime, "salesOpen": False}, sales.sales_closed(), status=409)
     except SeatsTaken as problem:
-        return _moved(request, key, showtime, wanted, list(problem.extra["seats"]), types, now)
+        return _moved(request, showtime, wanted, problem.seats, types, old, now)
     return _held(request, showtime, order, now, message)
 
 
 def _moved(
     request: HttpRequest,
-    key: Any,
     showtime: Answer,
     wanted: list[str],
     lost: list[str],
     types: dict[str, int],
+    old: Answer | None,
     now: datetime,
 ) -> HttpResponse:
     """Hold the nearest seats instead of those that someone else was faster with, and say so."""
@@ -130,12 +124,14 @@ def _moved(
     till = desk.till_that_has(showtime["id"], lost[0]) if lost else ""
     proposal = seating.nearest(seats, wanted)
     if proposal is None:
-        return _empty(request, showtime, now, sales.conflict(lost, None, till=till), status=409)
+        return _empty(request, showtime, sales.conflict(lost, None, till=till), status=409)
     choices = sales.assign_types(proposal.seats, types, sales.type_codes(showtime))
     try:
-        order = desk.hold_instead(key=key, showtime=showtime["id"], choices=choices, old=None, by=actor, now=now)
+        order = desk.hold_instead(
+            key=key_of(request), showtime=showtime["id"], choices=choices, old=old, by=actor, now=now
+        )
     except SeatsTaken:  # once more someone was faster: the person chooses
-        return _empty(request, showtime, now, sales.conflict(lost, None, till=till), status=409)
+        return _empty(request, showtime, sales.conflict(lost, None, till=till), status=409)
     before = desk.price_of(showtime, sales.assign_types(wanted, types, sales.type_codes(showtime)), seats)
     if before == to_decimal(order["total"]):
         message = sales.conflict(lost, proposal.seats, till=till)
@@ -145,26 +141,29 @@ def _moved(
 
 
 def _no_block(
-    request: HttpRequest, showtime: Answer, old: Answer | None, seats: Sequence[Answer], size: int, now: datetime
+    request: HttpRequest,
+    showtime: Answer,
+    old: Answer | None,
+    seats: Sequence[Answer],
+    size: int,
+    now: datetime,
 ) -> HttpResponse:
     free = sum(seat["state"] == "free" and seat["kind"] != "wheelchair" for seat in seats)
     message = sales.too_few(free) if free < size else sales.scattered(size)
     if old is None or old["state"] != "held":
-        return _empty(request, showtime, now, message, status=409)
+        return _empty(request, showtime, message, status=409)
     return _held(request, showtime, old, now, message, status=409)
 
 
-@require_POST
-@till_required("boxoffice.sell")
+@action("boxoffice.sell")
 def cancel(request: HttpRequest, order_id: str) -> HttpResponse:
     """Give the seats of a hold back."""
     now, actor = clock.now(), actor_of(request)
     order = desk.cancel(order_id, by=actor, now=now)
-    return _empty(request, desk.showtime(actor, order["showtime"], now=now), now)
+    return _empty(request, desk.showtime(actor, order["showtime"], now=now))
 
 
-@require_GET
-@till_required("boxoffice.sell")
+@page("boxoffice.sell")
 def order_panel(request: HttpRequest, order_id: str) -> HttpResponse:
     """Show the panel of an order as it is now: held, or expired with what became of its seats."""
     now, actor = clock.now(), actor_of(request)
@@ -172,37 +171,40 @@ def order_panel(request: HttpRequest, order_id: str) -> HttpResponse:
     showtime = desk.showtime(actor, order["showtime"], now=now)
     if order["state"] == "held":
         return _held(request, showtime, order, now, keep=request.GET.get("keep") == "1")
+    return _as_it_is(request, showtime, order, now)
+
+
+def _as_it_is(request: HttpRequest, showtime: Answer, order: Answer, now: datetime) -> HttpResponse:
+    """Show an order that is no longer held."""
     if order["state"] == "expired":
         return _expired(request, showtime, order, now)
     if order["tickets"]:
         return _done(request, showtime, order, now)
-    return _empty(request, showtime, now)
+    return _empty(request, showtime)
 
 
 # --- Payment ----------------------------------------------------------------------------------------
-@require_http_methods(["GET", "POST"])
-@till_required("boxoffice.sell")
-def pay(request: HttpRequest, order_id: str) -> HttpResponse:
-    """Show the pay step, or take the payment."""
+@page("boxoffice.sell")
+def pay_step(request: HttpRequest, order_id: str) -> HttpResponse:
+    """Show the pay step for a way to pay."""
     now, actor = clock.now(), actor_of(request)
-    if request.method == "POST":
-        return _take_payment(request, order_id, now)
     order = desk.order(actor, order_id, now=now)
     showtime = desk.showtime(actor, order["showtime"], now=now)
     if order["state"] != "held":
-        return order_panel(request, order_id)
+        return _as_it_is(request, showtime, order, now)
     return _pay_step(request, showtime, order, request.GET.get("method", "cash"), now)
 
 
-def _take_payment(request: HttpRequest, order_id: str, now: datetime) -> HttpResponse:
-    actor = actor_of(request)
+@action("boxoffice.sell")
+def pay(request: HttpRequest, order_id: str) -> HttpResponse:
+    """Take the payment, and show what change to give."""
+    now, actor = clock.now(), actor_of(request)
     method = request.POST.get("method", "cash")
     tendered = _amount(request.POST.get("tendered", "")) if method == "cash" else None
-    key = desk.idempotency_key(request, actor)
     try:
         order = desk.pay(
             order_id,
-            key=key,
+            key=key_of(request),
             method=method,
             tendered=tendered,
             reference=request.POST.get("reference", "").strip() or None,
@@ -258,16 +260,16 @@ def _panel(
         "sale": sale,
         "message": message,
         "step": step,
-        "hold_seconds": sales.HOLD_SECONDS,
+        "hold_seconds": settings.HOLD_SECONDS,
         "methods": sales.methods(),
         "keypad": sales.KEYPAD,
     }
-    return render(request, f"screens/panel/{template}.html", context, status=status)
+    response = render(request, f"screens/panel/{template}.html", context, status=status)
+    response["HX-Part"] = "panel"  # kept with the answer: the page shows it whatever its status
+    return response
 
 
-def _empty(
-    request: HttpRequest, showtime: Answer, now: datetime, message: Message | None = None, status: int = 200
-) -> HttpResponse:
+def _empty(request: HttpRequest, showtime: Answer, message: Message | None = None, status: int = 200) -> HttpResponse:
     return _panel(request, "empty", showtime, {}, message, "empty", status)
 
 
@@ -291,9 +293,8 @@ def _held(
 
 
 def _expired(request: HttpRequest, showtime: Answer, order: Answer, now: datetime) -> HttpResponse:
-    states = {
-        seat["seat"]: seat["state"] for seat in desk.seat_map(actor_of(request), showtime["id"], now=now)["seats"]
-    }
+    seats = desk.seat_map(actor_of(request), showtime["id"], now=now)["seats"]
+    states = {seat["seat"]: seat["state"] for seat in seats}
     sale = _sale(request, showtime, order, now)
     free = all(states.get(seat) == "free" for seat in sale["seats"])
     message = sales.expired(sale["seats"], still_free=free)
@@ -301,7 +302,15 @@ def _expired(request: HttpRequest, showtime: Answer, order: Answer, now: datetim
 
 
 def _sale(request: HttpRequest, showtime: Answer, order: Answer, now: datetime) -> Answer:
-    return sales.panel_of(order, showtime, zones=desk.zones_of(showtime), now=now)
+    return sales.panel_of(order, showtime, zones=_zones(request, showtime, now), now=now)
+
+
+def _zones(request: HttpRequest, showtime: Answer, now: datetime) -> dict[str, str | None]:
+    """Return the price zone of each seat; nothing to ask where the showtime has one price."""
+    if not any(price.get("zone") for price in showtime["prices"]):
+        return {}
+    seats = desk.seat_map(actor_of(request), showtime["id"], now=now)["seats"]
+    return {seat["seat"]: seat["zone"] for seat in seats}
 
 
 def _show(showtime: Answer, cinema: Answer, now: datetime) -> Answer:
@@ -381,5 +390,3 @@ def _amount(text: str) -> Decimal:
         return to_decimal(text)
     except (InvalidOperation, ValueError):
         raise Invalid({"tendered": [_("Not an amount.")]}) from None
-
-

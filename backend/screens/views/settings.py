@@ -4,10 +4,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import check_for_language
-from django.views.decorators.http import require_POST
 
-from backend.accounts.web import till_required
 from backend.screens import desk
+from backend.screens.doors import action
 from backend.screens.frame import CINEMA_COOKIE, TEXT_COOKIE, TEXT_SIZES, THEME_COOKIE, THEMES, actor_of
 
 YEAR = 365 * 24 * 3600
@@ -22,13 +21,10 @@ def _back(request: HttpRequest) -> HttpResponseRedirect:
 
 def _remember(response: HttpResponse, name: str, value: str) -> None:
     secure = settings.PUBLIC_ORIGIN.startswith("https://")
-    response.set_cookie(
-        name, value, max_age=YEAR, path="/till/", secure=secure, httponly=True, samesite="Strict"
-    )
+    response.set_cookie(name, value, max_age=YEAR, path="/till/", secure=secure, httponly=True, samesite="Strict")
 
 
-@require_POST
-@till_required("boxoffice.view_showtimes")
+@action("boxoffice.view_showtimes")
 def language(request: HttpRequest) -> HttpResponse:
     """Change the language of this till."""
     response = _back(request)
@@ -38,8 +34,7 @@ def language(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@require_POST
-@till_required("boxoffice.view_showtimes")
+@action("boxoffice.view_showtimes")
 def display(request: HttpRequest) -> HttpResponse:
     """Change theme, text size or cinema of this till; whatever the form names."""
     response = _back(request)

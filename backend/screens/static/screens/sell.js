@@ -297,16 +297,15 @@ const rowEnd = (last) => {
 // --- Changing the order --------------------------------------------------------------------------------------------
 const types = () => list(step().dataset.types).map((each) => each.split(":")).map(([type, count]) => [type, Number(count)]);
 
-/** Return the ticket types for `count` seats: what was chosen stays, the first type takes the rest. */
+/** Return the ticket types for `count` seats: what was chosen stays where it fits, the first type takes the rest. */
 const typesFor = (count) => {
-  const base = words.base;
-  let left = count;
-  const others = types().filter(([type]) => type !== base).map(([type, wanted]) => {
-    const taken = Math.min(wanted, left);
-    left -= taken;
-    return [type, taken];
-  });
-  return [[base, left]].concat(others).filter(([, taken]) => taken > 0).map((each) => each.join(":")).join(",");
+  const chosenTypes = types().filter(([type, wanted]) => type !== words.base && wanted > 0);
+  const taken = chosenTypes.reduce((all, [, wanted]) => all + wanted, 0);
+  // The group stays as it was while it has the room; a smaller party begins anew.
+  const same = count === chosen().length || taken < count;
+  const others = same ? chosenTypes : [];
+  const left = count - (same ? taken : 0);
+  return [[words.base, left]].concat(others).filter(([, wanted]) => wanted > 0).map((each) => each.join(":")).join(",");
 };
 
 const send = (verb, url, values) => {
@@ -448,7 +447,7 @@ const setAmount = (text) => {
   const due = fen(form.dataset.total);
   const given = amount === "" ? due : fen(amount);
   const button = form.querySelector(".primary");
-  document.getElementById("tendered").textContent = amount;
+  document.getElementById("received").textContent = amount;
   form.elements.tendered.value = amount === "" ? form.dataset.total : (fen(amount) / 100).toFixed(2);
   const change = document.getElementById("change");
   const isShort = given < due;

@@ -140,7 +140,24 @@ document.addEventListener("till:status", (event) => {
   root.dataset.connection = event.detail >= 200 && event.detail < 500 ? "good" : "lost";
   reload(event.detail);
 });
-document.addEventListener("htmx:beforeSwap", () => {
+// --- Trouble: words above the panel, never over seats; what was typed stays ------------------------------------
+const trouble = document.getElementById("trouble");
+const complain = (id) => {
+  const words = document.getElementById(id);
+  if (!trouble || !words) return;
+  trouble.textContent = "";
+  trouble.appendChild(words.content.cloneNode(true));
+};
+document.addEventListener("htmx:sendError", () => complain("words-offline"));
+document.addEventListener("htmx:timeout", () => complain("words-offline"));
+document.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.xhr.status >= 500) complain(event.detail.xhr.status > 500 ? "words-offline" : "words-fault");
+});
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr } = event.detail;
+  // A problem comes with the place for its words; anything else that failed is no part of a page.
+  if (xhr.status >= 400) event.detail.shouldSwap = xhr.getResponseHeader("HX-Part") !== null;
+  else if (trouble) trouble.textContent = "";
   // What is focused goes away with the swap: the next Enter belongs to the new primary button.
   if (document.activeElement instanceof HTMLElement && document.activeElement.closest("#panel")) document.activeElement.blur();
 });
