@@ -5,17 +5,16 @@ import os
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pymongo import MongoClient
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from backend.devtools.children import CannotStart, Child, is_free, running, writable_directory
-from backend.devtools.servers import ROOT, mongo_child
+from backend.devtools.servers import ROOT, mongo_child, ping
 from backend.devtools.signals import Stopped, end_with_make, stop_on_signals
 
 SERVE_SECONDS = 60.0
@@ -69,13 +68,13 @@ def serve(started: ExitStack) -> None:
     origin = f"http://127.0.0.1:{port}"
     children[-1].wait_until(lambda: answers(f"{origin}/healthz"), seconds=SERVE_SECONDS)
     print_addresses(origin)
-    wait_for_an_end(children)
+    watch(children)
 
 
 def wanted_port() -> int:
     """Return the port to serve on; raises CannotStart where it is no port or taken."""
     given = os.environ.get("PORT") or "8000"
-    if not given.isdecimal() or not 0 < int(given) < 65536:  # noqa: PLR2004 - the range of ports
+    if not given.isdecimal() or not 0 < int(given) < 65536:
         raise CannotStart(f"PORT is {given!r}: it must be a number from 1 to 65535.")
     if not is_free(int(given)):
         raise CannotStart(f"Port {given} is taken: stop what uses it, or take another: PORT={int(given) + 1} make run")
@@ -87,8 +86,7 @@ def check_given_database(uri: str) -> None:
     if not is_loopback(uri):
         raise CannotStart("MONGO_URI is not on this machine: `make run` loads demo data and takes loopback only.")
     try:
-        with MongoClient(uri, serverSelectionTimeoutMS=3000) as client:
-            client.admin.command("ping")
+        ping(uri, seconds=3)
     except PyMongoError as error:
         reason = str(error).split("\n")[0].split(",")[0]
         raise CannotStart(f"No database answers at {without_password(uri)}: {reason}") from None
@@ -125,24 +123,16 @@ def written(file: Path, text: str) -> Iterator[None]:
 
 def prepare_database() -> None:
     """Migrate, make the indexes, and load or freshen the demo data."""
-    import django  # noqa: PLC0415 - reads MONGO_URI, which is known only now
-    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
-    from django.core.management import CommandError, call_command  # noqa: PLC0415
-    from django.db import DatabaseError  # noqa: PLC0415
+    from backend.devtools.prepare import DATABASE, prepare  # noqa: PLC0415 - Django reads the address set above
 
-    try:
-        django.setup()
-        say("Preparing the database ...")
-        call_command("migrate", interactive=False, verbosity=0)
-        call_command("create_indexes", verbosity=0)
-        call_command("load_demo_data", verbosity=0)
-    except (CommandError, ImproperlyConfigured, DatabaseError, PyMongoError) as error:
-        raise CannotStart(f"Cannot prepare the database: {str(error).splitlines()[0]}") from None
+    say("Preparing the database ...")
+    prepare(*DATABASE)
 
 
-def sweeper() -> Child:
+def sweeper(environment: Mapping[str, str] | None = None, *, log: Path | None = None) -> Child:
     """Start the command that ends lapsed holds."""
-    return Child("The sweeper", [sys.executable, str(ROOT / "manage.py"), "sweep"], directory=ROOT)
+    command = [sys.executable, str(ROOT / "manage.py"), "sweep"]
+    return Child("The sweeper", command, directory=ROOT, environment=environment, log=log)
 
 
 def web_server(port: int) -> Child:
@@ -158,11 +148,11 @@ def web_server(port: int) -> Child:
 def answers(address: str) -> bool:
     """Tell whether a GET of `address` succeeds."""
     with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=2) as answer:  # noqa: S310 - our own
-        return bool(answer.status == 200)  # noqa: PLR2004 - OK
+        return bool(answer.status == 200)
     return False
 
 
-def wait_for_an_end(children: list[Child]) -> None:
+def watch(children: list[Child]) -> None:
     """Watch until a child ends by itself, which is a failure: raises CannotStart naming it."""
     while True:
         for child in children:
@@ -176,9 +166,14 @@ def print_addresses(origin: str) -> None:
     say(f"\n  Ticket screens   make shell   (API at {origin})")
     say(f"  Administration   {origin}/admin/")
     say(f"  API              {origin}/api/docs/\n")
+    print_accounts()
+    say(f"\n  Data is kept in {os.environ['VAR_DIR']}. Ctrl-C stops everything.\n")
+
+
+def print_accounts() -> None:
+    """Tell who can log in."""
     for role, phone, note in DEMO_ACCOUNTS:
         say(f"  {role:<16} {phone}   {note}")
-    say("\n  Data is kept in var/. Ctrl-C stops everything.\n")
 
 
 def say(text: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import redis
 from pymongo import MongoClient
@@ -96,10 +97,16 @@ def _start_mongo(executable: str, storage: Path, pid_file: Path) -> tuple[Child,
         return child, uri
 
 
+def ping(uri: str, *, seconds: float) -> None:
+    """Ask the MongoDB at `uri` for a sign of life; raises PyMongoError without one in time."""
+    client: MongoClient[dict[str, Any]] = MongoClient(uri, serverSelectionTimeoutMS=int(seconds * 1000))
+    with client:
+        client.admin.command("ping")
+
+
 def _mongo_answers(uri: str) -> bool:
     try:
-        with MongoClient(uri, serverSelectionTimeoutMS=200, connectTimeoutMS=1000) as client:
-            client.admin.command("ping")
+        ping(uri, seconds=0.2)
     except PyMongoError:
         return False
     return True

@@ -21,7 +21,9 @@ SOURCES = ROOT / "backend"
 CALLS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"}
 CONTEXT_CALLS = {"pgettext", "pgettext_lazy"}
 CONTEXT_GLUE = "\x04"
-TEMPLATE_CALL = re.compile(r"""\b(p?gettext|ngettext|_)\(u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?:,\s*u?('(?:[^'\\]|\\.)*'))?""")
+TEMPLATE_CALL = re.compile(
+    r"""\b(p?gettext|ngettext|_)\(u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?:,\s*u?('(?:[^'\\]|\\.)*'))?"""
+)
 
 
 def texts_of_code(file: Path) -> Iterator[str]:

@@ -1,0 +1,75 @@
+"""nginx from the templates in nginx/conf, without root and without containers."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from backend.devtools.children import Child, program
+from backend.devtools.servers import ROOT
+
+TEMPLATES = ROOT / "nginx" / "conf"
+PLACE = re.compile(r"\$\{([A-Z_]+)\}")  # nginx's own variables are lower case
+
+
+def filled(template: str, values: Mapping[str, str]) -> str:
+    """Return the template with every ${NAME} filled in; raises KeyError for one without a value."""
+    return PLACE.sub(lambda match: values[match.group(1)], template)
+
+
+def write_configuration(
+    directory: Path,
+    *,
+    port: int,
+    redirect_port: int,
+    upstream_port: int,
+    certificate: Path,
+    key: Path,
+    static: Path,
+    origin: str,
+) -> Path:
+    """Write the configuration into `directory` and return its main file.
+
+    Args:
+        directory: for the configuration, logs and temporary files.
+        port: where HTTPS listens, on loopback.
+        redirect_port: where HTTP is sent to HTTPS.
+        upstream_port: gunicorn's.
+        certificate: the chain, PEM.
+        key: its private key, PEM.
+        static: the collected static files; the directory is called `static`.
+        origin: what clients call the service.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    values = {
+        "RUN_DIR": str(directory),
+        "CONF_DIR": str(TEMPLATES),
+        "NGINX_ETC": "/etc/nginx",
+        "ERROR_LOG": str(directory / "error.log"),
+        "ACCESS_LOG": str(directory / "access.log"),
+        "UPSTREAM": f"127.0.0.1:{upstream_port}",
+        "LISTEN": f"127.0.0.1:{port}",
+        "REDIRECT_LISTEN": f"127.0.0.1:{redirect_port}",
+        "TLS_CERTIFICATE": str(certificate),
+        "TLS_KEY": str(key),
+        "STATIC_PARENT": str(static.parent),
+        "PUBLIC_ORIGIN": origin,
+    }
+    for name in ("nginx.conf", "server.conf"):
+        template = (TEMPLATES / f"{name}.template").read_text(encoding="utf-8")
+        (directory / name).write_text(filled(template, values), encoding="utf-8")
+    return directory / "nginx.conf"
+
+
+def command(configuration: Path) -> list[str]:
+    """Return the command that runs nginx in the foreground on `configuration`."""
+    executable = program("nginx", hint="install it (Debian: apt-get install nginx-light).")
+    # Started by root, workers would become `nobody`, who may not read a home directory.
+    user = "user root; " if os.name == "posix" and os.geteuid() == 0 else ""
+    log = str(configuration.with_name("error.log"))
+    return [executable, "-c", str(configuration), "-e", log, "-g", f"{user}daemon off;"]
+
+
+def nginx(configuration: Path) -> Child:
+    """Start nginx."""
+    return Child("nginx", command(configuration), log=configuration.with_name("nginx.log"))

@@ -1,0 +1,196 @@
+"""`make stack`: the production shape on loopback, without Docker and without root.
+
+nginx with TLS, four gunicorn workers, the sweeper, Redis with a password, MongoDB. Tests use `running_stack()`.
+"""
+
+import os
+import secrets
+import ssl
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.devtools import nginx
+from backend.devtools.certificates import ensure_certificates
+from backend.devtools.children import CannotStart, Child, free_port, is_free, running, writable_directory
+from backend.devtools.prepare import DATABASE
+from backend.devtools.run import print_accounts, say, sweeper, watch
+from backend.devtools.servers import ROOT, mongo_server, new_password, redis_server
+from backend.devtools.signals import Stopped, end_with_make, stop_on_signals
+
+DEFAULT_PORT = 8443
+WORKERS = 4
+THREADS = 4
+REQUEST_SECONDS = 120
+SERVE_SECONDS = 60.0
+SECRETS = ("SECRET_KEY", "JWT_SECRET_KEY", "NONCE_SECRET_KEY")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack.
+
+    Args:
+        origin: what clients call it, `https://127.0.0.1:8443`.
+        http_origin: the plain address that sends everyone to `origin`.
+        ca_file: the authority that signed its certificate, PEM.
+        mongo_uri: its database.
+        redis_url: its Redis, with the password.
+        directory: its files and logs.
+        environment: what its processes run with; `manage()` uses it.
+        children: its processes: gunicorn, the sweeper, nginx.
+    """
+
+    origin: str
+    http_origin: str
+    ca_file: Path
+    mongo_uri: str
+    redis_url: str
+    directory: Path
+    environment: dict[str, str]
+    children: tuple[Child, ...]
+
+    def manage(self, *arguments: str) -> str:
+        """Run a manage.py command on the stack's database and return what it prints."""
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        environment = {**os.environ, **self.environment}
+        return subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+@contextmanager
+def running_stack(
+    directory: Path, *, port: int | None = None, kind: str = "embedded", workers: int = WORKERS
+) -> Iterator[Stack]:
+    """Run the whole stack with demo data on the files in `directory`.
+
+    Args:
+        directory: for data, secrets, certificates and logs; found again by the next run.
+        port: where HTTPS listens on 127.0.0.1; a free one without it.
+        kind: which MongoDB, `embedded` or `native`.
+        workers: how many gunicorn workers.
+
+    Raises CannotStart with one line where a part cannot run.
+    """
+    directory = writable_directory(directory.absolute())
+    port = port or free_port()
+    if not is_free(port):
+        raise CannotStart(f"Port {port} is taken: stop what uses it, or take another: PORT={port + 1} make stack")
+    origin = f"https://127.0.0.1:{port}"  # not localhost: there HSTS would reach every other program
+    with ExitStack() as started:
+        storage = directory / ("mongo" if kind == "embedded" else f"mongo-{kind}")
+        mongo_uri = started.enter_context(mongo_server(storage, kind))
+        redis_url = started.enter_context(redis_server(directory / "redis", new_password(), durable=True))
+        environment = environment_of(directory, origin=origin, mongo_uri=mongo_uri, redis_url=redis_url)
+        prepare(environment)
+        app, upstream_port = gunicorn(directory, environment, workers=workers)
+        started.enter_context(running(app))
+        sweep = started.enter_context(running(sweeper(environment, log=directory / "sweep.log")))
+        ca_file, certificate, key = ensure_certificates(directory / "tls")
+        redirect_port = free_port()
+        configuration = nginx.write_configuration(
+            directory / "nginx",
+            port=port,
+            redirect_port=redirect_port,
+            upstream_port=upstream_port,
+            certificate=certificate,
+            key=key,
+            static=directory / "static",
+            origin=origin,
+        )
+        front = started.enter_context(running(nginx.nginx(configuration)))
+        context = ssl.create_default_context(cafile=str(ca_file))
+        app.wait_until(lambda: front.runs() and is_ready(f"{origin}/readyz", context), seconds=SERVE_SECONDS)
+        yield Stack(
+            origin=origin,
+            http_origin=f"http://127.0.0.1:{redirect_port}",
+            ca_file=ca_file,
+            mongo_uri=mongo_uri,
+            redis_url=redis_url,
+            directory=directory,
+            environment=environment,
+            children=(app, sweep, front),
+        )
+
+
+def environment_of(directory: Path, *, origin: str, mongo_uri: str, redis_url: str) -> dict[str, str]:
+    """Return the environment of the stack's processes; its secrets are made once and kept in files."""
+    names = {}
+    (directory / "secrets").mkdir(mode=0o700, exist_ok=True)
+    for name in SECRETS:
+        file = directory / "secrets" / name.lower()
+        if not file.is_file():
+            file.touch(mode=0o600)
+            file.write_text(secrets.token_urlsafe(48), encoding="ascii")
+        names |= {name: "", f"{name}_FILE": str(file), f"{name}_PREVIOUS": ""}
+    return names | {
+        "DJANGO_SETTINGS_MODULE": "backend.devtools.stack_settings",
+        "PUBLIC_ORIGIN": origin,
+        "ALLOWED_HOSTS": "127.0.0.1,localhost",
+        "TRUSTED_PROXIES": "127.0.0.1",
+        "MONGO_URI": mongo_uri,
+        "MONGO_DB": "userdb",
+        "REDIS_URL": redis_url,
+        "REDIS_CACHE_URL": "",
+        "VAR_DIR": str(directory),
+    }
+
+
+def prepare(environment: dict[str, str]) -> None:
+    """Bring database and static files up to date."""
+    command = [sys.executable, "-m", "backend.devtools.prepare", *DATABASE, "collectstatic"]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip().splitlines() or ["no reason given"]
+        raise CannotStart(said[-1])
+
+
+def gunicorn(directory: Path, environment: dict[str, str], *, workers: int) -> tuple[Child, int]:
+    """Start the application servers on a free port; logs go to files, as in production."""
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "backend.wsgi:application", "--bind", f"127.0.0.1:{port}"]
+    command += ["--workers", str(workers), "--worker-class", "gthread", "--threads", str(THREADS)]
+    command += ["--timeout", str(REQUEST_SECONDS), "--keep-alive", "75", "--forwarded-allow-ips", "127.0.0.1"]
+    return Child("gunicorn", command, directory=ROOT, environment=environment, log=directory / "gunicorn.log"), port
+
+
+def is_ready(address: str, context: ssl.SSLContext) -> bool:
+    """Tell whether a GET of `address` succeeds over TLS."""
+    with suppress(OSError), urllib.request.urlopen(address, timeout=2, context=context) as answer:  # noqa: S310 - ours
+        return bool(answer.status == 200)
+    return False
+
+
+def main() -> int:
+    """Run the stack until asked to stop."""
+    end_with_make()
+    stop_on_signals()
+    try:
+        port = int(os.environ.get("PORT") or DEFAULT_PORT)
+        directory = Path(os.environ.get("VAR_DIR") or ROOT / "var") / "stack"
+        say("Starting MongoDB, Redis, gunicorn and nginx ...")
+        with running_stack(directory, port=port, kind=os.environ.get("MONGO_SERVER") or "embedded") as stack:
+            say(f"\n  Everything       {stack.origin}   (plain HTTP: {stack.http_origin})")
+            say(f"  Administration   {stack.origin}/admin/")
+            say(f"  Its authority    {stack.ca_file}\n")
+            print_accounts()
+            say(f"\n  Data and logs are kept in {directory}. Ctrl-C stops everything.\n")
+            watch(list(stack.children))
+    except ValueError:
+        print(f"PORT is {os.environ['PORT']!r}: it must be a number from 1 to 65535.", file=sys.stderr)
+        return 1
+    except CannotStart as error:
+        print(error, file=sys.stderr)
+        return 1
+    except Stopped:
+        print("Stopped.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,9 @@
+"""Settings of `make stack`: production's, on the development database engine and with demo data allowed."""
+
+from backend.settings.base import mongo_database
+from backend.settings.prod import *
+from backend.settings.prod import MONGO_URI
+
+DATABASES = {"default": mongo_database("backend.devtools.mongodb_engine", MONGO_URI, maxPoolSize=20)}
+SECOND_FACTOR_REQUIRED = False  # the demo manager has none
+ENVIRONMENT = "stack"
