@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,16 +23,12 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE: the tests name their settings themselves.")
     servers = ExitStack()
     config.add_cleanup(servers.close)
-    directory = Path(
-        servers.enter_context(tempfile.TemporaryDirectory(prefix="tests-", ignore_cleanup_errors=True))
-    )
+    directory = Path(servers.enter_context(tempfile.TemporaryDirectory(prefix="tests-", ignore_cleanup_errors=True)))
     kind = os.environ.get("MONGO_SERVER", "embedded")
     os.environ["MONGO_URI"] = servers.enter_context(mongo_server(directory / "mongo", kind))
     os.environ["REDIS_URL"] = servers.enter_context(redis_server(directory / "redis"))
     os.environ["VAR_DIR"] = str(directory / "var")
-    (directory / "var" / "static").mkdir(
-        parents=True
-    )  # where collected files would stand: WhiteNoise looks for it
+    (directory / "var" / "static").mkdir(parents=True)  # where collected files would stand: WhiteNoise looks for it
     os.environ["DJANGO_SETTINGS_MODULE"] = "backend.settings.test"
     for name in ("MONGO_DB", "REDIS_CACHE_URL", "PUBLIC_ORIGIN", "TRUSTED_PROXIES"):
         os.environ.pop(name, None)  # a developer's shell must not reach into the tests
@@ -47,7 +42,7 @@ def django_db_modify_db_settings() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _clean_redis(request: pytest.FixtureRequest) -> Iterator[None]:
+def _clean_redis(request: pytest.FixtureRequest) -> None:
     """Let no throttle, nonce or session of one test reach the next."""
     if "db" in request.fixturenames or "transactional_db" in request.fixturenames:
         from backend.core.redis import redis  # noqa: PLC0415 - Django is not set up when this file is read
@@ -55,4 +50,3 @@ def _clean_redis(request: pytest.FixtureRequest) -> Iterator[None]:
         connection = redis()
         assert connection is not None, "the tests run with a Redis"
         connection.flushdb()
-    yield

@@ -67,9 +67,7 @@ def make_cinema(*, name: str = "", code: str = "") -> Document:
     return cinema
 
 
-def make_hall(
-    cinema: Document | None = None, *, rows: int = 10, seats_per_row: int = 12, name: str = ""
-) -> Document:
+def make_hall(cinema: Document | None = None, *, rows: int = 10, seats_per_row: int = 12, name: str = "") -> Document:
     """Store a hall of plain seats `1-1` … `rows-seats_per_row` and its layout."""
     cinema = cinema or make_cinema()
     hall, layout = ObjectId(), ObjectId()

@@ -5,7 +5,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import logins
+from tests.bench import logins, sales
 from tests.bench.report import Row, table, write
 from tests.bench.stage import Stage, seed_accounts, stage
 
@@ -42,7 +42,15 @@ def _heartbeats(running: Stage, rounds: int, seconds: float) -> list[Row]:
     return [logins.heartbeat_row(running, rounds=rounds, seconds=seconds)]
 
 
-ROWS = {"login": _logins, "heartbeat": _heartbeats}
+def _sale(running: Stage, rounds: int, seconds: float) -> list[Row]:
+    return [sales.step_row(running, rounds=rounds, sales=int(20 * seconds))]
+
+
+def _rush(running: Stage, rounds: int, seconds: float) -> list[Row]:
+    return [sales.rush_row(running, rounds=rounds)]
+
+
+ROWS = {"login": _logins, "heartbeat": _heartbeats, "sale": _sale, "rush": _rush}
 
 if __name__ == "__main__":
     main()

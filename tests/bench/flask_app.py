@@ -5,7 +5,7 @@ insert the session, update the account, insert the log row, end the former sessi
 one bulk, as ours does.
 """
 
-import datetime
+import datetime as dt
 import os
 from typing import Any
 
@@ -16,7 +16,7 @@ from pymongo import InsertOne, MongoClient, UpdateOne
 
 SECRET = os.environ["JWT_SECRET_KEY"]
 DATABASE = os.environ["MONGO_DB"]
-ACCESS, REFRESH = datetime.timedelta(minutes=10), datetime.timedelta(hours=12)
+ACCESS, REFRESH = dt.timedelta(minutes=10), dt.timedelta(hours=12)
 
 application = Flask(__name__)
 _clients: list[MongoClient[dict[str, Any]]] = []
@@ -29,9 +29,9 @@ def client() -> MongoClient[dict[str, Any]]:
     return _clients[0]
 
 
-def now() -> datetime.datetime:
+def now() -> dt.datetime:
     """Return the time in UTC."""
-    return datetime.datetime.now(datetime.UTC)
+    return dt.datetime.now(dt.UTC)
 
 
 @application.get("/healthz")
@@ -87,7 +87,7 @@ def _log_in(*, bulk: bool) -> tuple[Response, int] | Response:
     )
 
 
-def _session(user: dict[str, Any], at: datetime.datetime) -> dict[str, Any]:
+def _session(user: dict[str, Any], at: dt.datetime) -> dict[str, Any]:
     device = user["device"]
     return {
         "_id": ObjectId(),
@@ -108,7 +108,7 @@ def _session(user: dict[str, Any], at: datetime.datetime) -> dict[str, Any]:
     }
 
 
-def _log(user: dict[str, Any], body: dict[str, Any], at: datetime.datetime) -> dict[str, Any]:
+def _log(user: dict[str, Any], body: dict[str, Any], at: dt.datetime) -> dict[str, Any]:
     return {
         "_id": ObjectId(),
         "phone": user["phone"],

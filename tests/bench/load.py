@@ -35,7 +35,7 @@ def in_processes(work: Callable[[int, Any], Any], *, processes: int = PROCESSES)
     def run(number: int) -> None:
         try:
             results.put((None, work(number, start)))
-        except BaseException as error:  # the parent must hear of it, or it waits for ever
+        except BaseException as error:  # noqa: BLE001 - the parent must hear of it, or it waits for ever
             start.abort()
             results.put((f"{type(error).__name__}: {error}", None))
 
@@ -51,17 +51,25 @@ def in_processes(work: Callable[[int, Any], Any], *, processes: int = PROCESSES)
 
 
 def in_threads(count: int, work: Callable[[int], None]) -> None:
-    """Run `work(number)` in `count` threads and wait for all."""
-    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(count)]
+    """Run `work(number)` in `count` threads, wait for all, and raise the first error of one."""
+    errors: list[Exception] = []
+
+    def run(number: int) -> None:
+        try:
+            work(number)
+        except Exception as error:  # noqa: BLE001 - a thread's error would only be printed
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    if errors:
+        raise errors[0]
 
 
-def hammer(
-    server: Server, prepare: Callable[[int], Sequence[bytes]], *, connections: int, seconds: float
-) -> Outcome:
+def hammer(server: Server, prepare: Callable[[int], Sequence[bytes]], *, connections: int, seconds: float) -> Outcome:
     """Send prepared requests over `connections` for `seconds`, one after the other on each.
 
     `prepare(connection)` is called before the clock starts and gives that connection's requests; a connection that

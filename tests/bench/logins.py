@@ -29,9 +29,7 @@ def login_rows(stage: Stage, *, rounds: int, seconds: float) -> list[Row]:
         mine = ours[connection * ACCOUNTS_EACH :][:ACCOUNTS_EACH]
         for till in mine:
             till.nonce, till.access_token = nonce, ""
-        return [
-            till.signed_request("POST", "/api/v2/login", till.login_body()) for till in _in_turn(mine, count)
-        ]
+        return [till.signed_request("POST", "/api/v2/login", till.login_body()) for till in _in_turn(mine, count)]
 
     def prepare_theirs(path: str) -> Prepare:
         def prepare(connection: int) -> Sequence[bytes]:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+AT_LEAST, UNDER = "ratio, at least", "difference, under"
+
 
 @dataclass(frozen=True)
 class Row:
-    """One ratio. `ours`, `against` and `ratio` are medians over the rounds; the spreads are the extremes.
+    """One comparison. `ours`, `against` and `ratio` are medians over the rounds; the spreads are the extremes.
 
-    `reach` is what the ratio must reach; None where a row only informs.
+    `reach` is what `measure` must reach: `ratio, at least`, or `difference, under`; None where a row only informs.
     """
 
     name: str
@@ -24,6 +26,7 @@ class Row:
     spread_ours: tuple[float, float]
     spread_against: tuple[float, float]
     spread_ratio: tuple[float, float]
+    measure: str = AT_LEAST
     note: str = ""
     database: str = ""
 
@@ -34,12 +37,15 @@ def compared(
     rounds: Sequence[tuple[float, float]],
     *,
     reach: float | None,
+    measure: str = AT_LEAST,
     note: str = "",
 ) -> Row:
     """Return the row of rounds of (ours, against), measured in turns: the ratio is the median of the rounds' own."""
     ours, against = [first for first, _ in rounds], [second for _, second in rounds]
     ratios = [first / second for first, second in rounds]
     ratio = statistics.median(ratios)
+    difference = statistics.median(first - second for first, second in rounds)
+    reached = None if reach is None else ratio >= reach if measure == AT_LEAST else difference < reach
     return Row(
         name=name,
         unit=unit,
@@ -47,10 +53,11 @@ def compared(
         against=round(statistics.median(against), 3),
         ratio=round(ratio, 3),
         reach=reach,
-        reached=None if reach is None else ratio >= reach,
+        reached=reached,
         spread_ours=_extremes(ours),
         spread_against=_extremes(against),
         spread_ratio=_extremes(ratios),
+        measure=measure,
         note=note,
     )
 
@@ -66,7 +73,7 @@ def table(rows: Sequence[Row]) -> str:
     for row in rows:
         low, high = row.spread_ratio
         verdict = {None: "", True: "reached", False: "NOT reached"}[row.reached]
-        reach = "" if row.reach is None else f"{row.reach:g}"
+        reach = "" if row.reach is None else f"{row.measure} {row.reach:g}"
         values = (f"{row.ours:,.1f} {row.unit}", f"{row.against:,.1f} {row.unit}", f"{row.ratio:.2f}")
         lines.append((row.name, *values, f"{low:.2f} to {high:.2f}", reach, verdict))
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]

@@ -45,7 +45,9 @@ def phone_of(number: int) -> str:
 def stage() -> Iterator[Stage]:
     """Start everything on an empty database and stop it afterwards."""
     with ExitStack() as running:
-        directory = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)))
+        directory = Path(
+            running.enter_context(tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True))
+        )
         kind = "native" if NATIVE_SERVER.is_file() else "embedded"
         mongo = running.enter_context(mongo_server(directory / "mongo", kind))
         redis = running.enter_context(redis_server(directory / "redis"))

@@ -63,7 +63,7 @@ def make_till(db: None) -> MakeTill:
 
 @pytest.fixture
 def gunicorn(transactional_db: None) -> Iterator[Callable[..., str]]:
-    """Start real workers over the test database: `origin = gunicorn(workers=2)`."""
+    """Give a function that starts real workers over the test database and returns their origin."""
     from django.db import connection  # noqa: PLC0415 - Django is not set up when this file is read
 
     from tests.support import flush  # noqa: PLC0415 - the same
@@ -85,5 +85,5 @@ def gunicorn(transactional_db: None) -> Iterator[Callable[..., str]]:
 
 @pytest.fixture
 def commands(db: None) -> Callable[[], AbstractContextManager[list[str]]]:
-    """Count database commands: `with commands() as seen: ...` then `seen == ["find users"]`."""
+    """Give a counter of database commands: after `with commands() as seen: ...`, `seen == ["find users"]`."""
     return command_log.log.watch

@@ -65,7 +65,7 @@ written = WrittenCollections()
 def install() -> None:
     """Listen to the default connection and replace the flush of Django's test cases."""
     connection.settings_dict["OPTIONS"].setdefault("event_listeners", []).extend([written, commands.log])
-    TransactionTestCase._fixture_teardown = lambda case: clear_written(connection.database)
+    TransactionTestCase._fixture_teardown = lambda _case: clear_written(connection.database)
 
 
 def clear_written(database: Database[dict[str, Any]]) -> None:

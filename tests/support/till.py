@@ -95,9 +95,7 @@ class Till:
             "iat": int(time.time()),
             "jti": uuid.uuid4().hex,
             "nonce": self.nonce,
-            "ath": encoded(hashlib.sha256(self.access_token.encode()).digest())
-            if self.access_token
-            else None,
+            "ath": encoded(hashlib.sha256(self.access_token.encode()).digest()) if self.access_token else None,
             **changes,
         }
         return {name: value for name, value in claims.items() if value is not None}

@@ -15,9 +15,7 @@ from backend.devtools.mongodb_engine.rewrite import rewrite_filter, rewrite_pipe
 class RewritingCollection(Collection[dict[str, Any]]):
     """A collection that rewrites the three calls through which the ORM reads and changes documents."""
 
-    def aggregate(
-        self, pipeline: Sequence[Mapping[str, Any]], *args: Any, **kwargs: Any
-    ) -> CommandCursor[Any]:
+    def aggregate(self, pipeline: Sequence[Mapping[str, Any]], *args: Any, **kwargs: Any) -> CommandCursor[Any]:
         """Run the rewritten `pipeline`."""
         return super().aggregate(rewrite_pipeline(pipeline), *args, **kwargs)
 

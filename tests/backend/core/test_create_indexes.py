@@ -149,5 +149,5 @@ def test_an_index_with_another_key_is_left_to_a_person(no_indexes: None) -> None
 def test_two_accounts_with_one_phone_are_named_when_the_unique_index_cannot_be_made(no_indexes: None) -> None:
     connection.database["users"].insert_many([{"phone": "13800000002"}, {"phone": "13800000002"}])
 
-    with pytest.raises(CommandError, match="users.phone_1: two documents share a key"):
+    with pytest.raises(CommandError, match=r"users\.phone_1: two documents share a key"):
         create()

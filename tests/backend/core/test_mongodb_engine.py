@@ -38,9 +38,7 @@ DOCUMENTS = [
 
 bounds = st.sampled_from([*SCALARS, MinKey(), MaxKey()])
 operators = st.one_of(
-    st.dictionaries(
-        st.sampled_from(["$gt", "$gte", "$lt", "$lte", "$ne", "$eq"]), bounds, min_size=1, max_size=2
-    ),
+    st.dictionaries(st.sampled_from(["$gt", "$gte", "$lt", "$lte", "$ne", "$eq"]), bounds, min_size=1, max_size=2),
     st.fixed_dictionaries({"$exists": st.booleans()}),
     st.fixed_dictionaries({"$in": st.lists(st.sampled_from(SCALARS), max_size=3)}),
     st.just({"$regex": "^a", "$options": "i"}),
@@ -74,9 +72,7 @@ def test_a_rewritten_filter_matches_the_same_documents(
     original = {document["_id"] for document in unmended.find(condition)}
 
     as_filter = {document["_id"] for document in unmended.find(rewrite_filter(condition))}
-    as_stages = {
-        document["_id"] for document in unmended.aggregate(rewrite_pipeline([{"$match": condition}]))
-    }
+    as_stages = {document["_id"] for document in unmended.aggregate(rewrite_pipeline([{"$match": condition}]))}
 
     assert (as_filter, as_stages) == (original, original)
 
@@ -124,9 +120,7 @@ def test_a_rewritten_inclusion_keeps_what_the_nested_one_names(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=inclusions, stage=st.sampled_from(["$addFields", "$set"]))
-def test_rewritten_fields_are_set_where_the_nested_ones_say(
-    db: None, tree: dict[str, Any], stage: str
-) -> None:
+def test_rewritten_fields_are_set_where_the_nested_ones_say(db: None, tree: dict[str, Any], stage: str) -> None:
     collection = connection.database["engine"]
     collection.replace_one({"_id": 1}, {"kept": True, "a": {"kept": True}}, upsert=True)
 

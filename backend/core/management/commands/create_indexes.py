@@ -106,18 +106,17 @@ class Command(BaseCommand):
                 try:
                     collection(table).create_indexes([index.document()])
                 except DuplicateKeyError as error:
-                    raise CommandError(
-                        f"{table}.{index.name}: two documents share a key: {error.details}"
-                    ) from error
+                    raise CommandError(f"{table}.{index.name}: two documents share a key: {error.details}") from error
 
 
 def wanted_indexes() -> dict[str, list[MongoIndex]]:
     """Return the indexes of our models by collection; Django's own apps keep theirs in their migrations."""
     tables: dict[str, list[MongoIndex]] = {}
     for model in apps.get_models():
-        if model.__module__.startswith("backend.") and model._meta.managed and not model._meta.proxy:
-            ours = [index for index in model._meta.indexes if isinstance(index, MongoIndex)]
-            tables.setdefault(model._meta.db_table, []).extend(ours)
+        meta = model._meta  # noqa: SLF001 - Django's documented door to a model's options
+        if model.__module__.startswith("backend.") and meta.managed and not meta.proxy:
+            ours = [index for index in meta.indexes if isinstance(index, MongoIndex)]
+            tables.setdefault(meta.db_table, []).extend(ours)
     return tables
 
 
