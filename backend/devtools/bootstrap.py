@@ -47,8 +47,8 @@ def check_python() -> None:
         found = ".".join(map(str, version))
         raise CannotPrepare(f"Python 3.11, 3.12 or 3.13 is needed; this is {found} ({sys.executable}).")
     try:
-        import ensurepip
-        import venv
+        import ensurepip  # noqa: PLC0415 - Debian splits both off
+        import venv  # noqa: PLC0415
     except ImportError:
         name = f"python3.{version[1]}-venv"
         raise CannotPrepare(f"This Python cannot make environments: apt-get install {name} (Debian, Ubuntu).") from None
@@ -161,9 +161,9 @@ def run(module: str, arguments: list[str]) -> int:
     """Run `module` in the environment, in this very process where the system can do that."""
     command = [str(venv_python()), "-m", module, *arguments]
     os.chdir(ROOT)
-    if os.name == "nt":
-        return subprocess.call(command)
-    os.execv(command[0], command)
+    if os.name == "posix":
+        os.execv(command[0], command)  # noqa: S606 - our own command
+    return subprocess.call(command)
 
 
 def main(arguments: list[str]) -> int:

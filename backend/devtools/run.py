@@ -63,8 +63,8 @@ def serve(started: ExitStack) -> None:
         os.environ["MONGO_URI"] = uri
         started.enter_context(written(var / "mongo.uri", uri))
     prepare_database()
-    for child in (sweeper(), web_server(port)):
-        children.append(started.enter_context(running(child)))
+    children.append(started.enter_context(running(sweeper())))
+    children.append(started.enter_context(running(web_server(port))))
     origin = f"http://127.0.0.1:{port}"
     children[-1].wait_until(lambda: answers(f"{origin}/healthz"), seconds=SERVE_SECONDS)
     print_addresses(origin)

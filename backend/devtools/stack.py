@@ -18,7 +18,7 @@ from backend.devtools import nginx
 from backend.devtools.certificates import ensure_certificates
 from backend.devtools.children import CannotStart, Child, free_port, is_free, running, writable_directory
 from backend.devtools.prepare import DATABASE
-from backend.devtools.run import print_accounts, say, sweeper, watch
+from backend.devtools.run import answers, print_accounts, say, sweeper, watch
 from backend.devtools.servers import ROOT, mongo_server, new_password, redis_server
 from backend.devtools.signals import Stopped, end_with_make, stop_on_signals
 
@@ -88,6 +88,7 @@ def running_stack(
         prepare(environment)
         app, upstream_port = gunicorn(directory, environment, workers=workers)
         started.enter_context(running(app))
+        app.wait_until(lambda: answers(f"http://127.0.0.1:{upstream_port}/readyz"), seconds=SERVE_SECONDS)
         sweep = started.enter_context(running(sweeper(environment, log=directory / "sweep.log")))
         ca_file, certificate, key = ensure_certificates(directory / "tls")
         redirect_port = free_port()
@@ -103,7 +104,7 @@ def running_stack(
         )
         front = started.enter_context(running(nginx.nginx(configuration)))
         context = ssl.create_default_context(cafile=str(ca_file))
-        app.wait_until(lambda: front.runs() and is_ready(f"{origin}/readyz", context), seconds=SERVE_SECONDS)
+        front.wait_until(lambda: is_ready(f"{origin}/readyz", context), seconds=SERVE_SECONDS)
         yield Stack(
             origin=origin,
             http_origin=f"http://127.0.0.1:{redirect_port}",
@@ -118,7 +119,7 @@ def running_stack(
 
 def environment_of(directory: Path, *, origin: str, mongo_uri: str, redis_url: str) -> dict[str, str]:
     """Return the environment of the stack's processes; its secrets are made once and kept in files."""
-    names = {}
+    names: dict[str, str] = {}
     (directory / "secrets").mkdir(mode=0o700, exist_ok=True)
     for name in SECRETS:
         file = directory / "secrets" / name.lower()

@@ -6,8 +6,9 @@
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import polib
 from django.utils.translation.template import templatize
@@ -21,9 +22,8 @@ SOURCES = ROOT / "backend"
 CALLS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"}
 CONTEXT_CALLS = {"pgettext", "pgettext_lazy"}
 CONTEXT_GLUE = "\x04"
-TEMPLATE_CALL = re.compile(
-    r"""\b(p?gettext|ngettext|_)\(u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?:,\s*u?('(?:[^'\\]|\\.)*'))?"""
-)
+LITERAL = r"""u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+TEMPLATE_CALL = re.compile(rf"\b(p?gettext|ngettext|_)\({LITERAL}(?:,\s*{LITERAL})?")
 
 
 def texts_of_code(file: Path) -> Iterator[str]:
@@ -67,12 +67,12 @@ def untranslated() -> list[str]:
     ]
 
 
-def contents(entries: polib.POFile | polib.MOFile) -> dict[tuple[str | None, str], object]:
+def contents(entries: Iterable[Any]) -> dict[tuple[str | None, str], object]:
     """Return what a catalogue says, for comparison."""
     return {
         (entry.msgctxt or None, entry.msgid): entry.msgstr_plural or entry.msgstr
         for entry in entries
-        if entry.translated()
+        if (entry.msgstr or any(entry.msgstr_plural.values())) and "fuzzy" not in entry.flags
     }
 
 
