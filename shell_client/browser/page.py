@@ -6,6 +6,7 @@ import json
 import logging
 from functools import partial
 
+from PyQt5 import sip
 from PyQt5.QtCore import QObject, QUrl, pyqtSignal
 from PyQt5.QtWebEngineWidgets import (
     QWebEngineCertificateError,
@@ -104,7 +105,9 @@ def _refuse_download(item: QWebEngineDownloadItem) -> None:
 
 
 class TillPage(QWebEnginePage):
-    """Signals: `session_ended()` where a document has the mark, else `opened(title, good)`, not `good` where it
+    """The one page of the view.
+
+    Signals: `session_ended()` where a document has the mark, else `opened(title, good)`, not `good` where it
     is the server's page about a problem; `failed()` where none came; `call_refused()` where a call was.
     """
 
@@ -182,6 +185,8 @@ class TillPage(QWebEnginePage):
         self.runJavaScript(_STATE, QWebEngineScript.ScriptWorldId.ApplicationWorld, partial(self._read_state, good))
 
     def _read_state(self, good: bool, answer: str | None) -> None:
+        if sip.isdeleted(self):  # a question that the page's end has cut off
+            return
         try:
             state = json.loads(answer or "")
             if state["ended"]:

@@ -77,12 +77,7 @@ class TillWindow(QWidget):
         self._retry.timeout.connect(self._count_down)
 
         self._profile = make_profile(origin=self._origin, language=words.language)
-        self.page = TillPage(self._profile, origin=self._origin)
-        self.page.session_ended.connect(self._page_says_ended)
-        self.page.call_refused.connect(self.heartbeat.check_now)
-        self.page.opened.connect(self._opened)
-        self.page.failed.connect(self._go_offline)
-        self.page.renderProcessTerminated.connect(self._crashed)
+        self.page = self._make_page()
         self.view = QWebEngineView()
         self.view.setPage(self.page)
         self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -138,6 +133,15 @@ class TillWindow(QWidget):
         return "screens" if self._stack.currentWidget() is self.view else "native"
 
     # Opening the screens
+
+    def _make_page(self) -> TillPage:
+        page = TillPage(self._profile, origin=self._origin)
+        page.session_ended.connect(self._page_says_ended)
+        page.call_refused.connect(self.heartbeat.check_now)
+        page.opened.connect(self._opened)
+        page.failed.connect(self._go_offline)
+        page.renderProcessTerminated.connect(self._crashed)
+        return page
 
     def _enter(self) -> None:
         if self._opening or self._over:
@@ -301,15 +305,19 @@ class TillWindow(QWidget):
         self._crashes = [at for at in self._crashes if now - at < CRASH_MEMORY_SECONDS]
         self._crashes.append(now)
         log.error("the page's process ended (%s, %d), time %d", status, code, len(self._crashes))
+        QTimer.singleShot(0, self._after_crash)  # not from within the engine's own signal
+
+    def _after_crash(self) -> None:
+        if self._over:
+            return
+        broken, self.page = self.page, self._make_page()  # out of sight the old one would answer no script again
+        self.view.setPage(self.page)
+        sip.delete(broken)
         if len(self._crashes) <= CRASHES_BORNE:
-            QTimer.singleShot(0, self._reopen)  # not from within the engine's own signal
+            self._come_back()
             return
         again = (self._words("open_again"), self._open_again)
         self._say(self._words("crashed"), self._words("crashed_do"), actions=[again, self._log_in_again()])
-
-    def _reopen(self) -> None:
-        if not self._over:
-            self._come_back()
 
     def _open_again(self) -> None:
         self._crashes, self._renewals = [], []

@@ -74,6 +74,10 @@ class LoginWindow(QWidget):
         self._look.setSingleShot(True)
         self._look.timeout.connect(self._look_at_server)
 
+        self._copied = QTimer(self)
+        self._copied.setSingleShot(True)
+        self._copied.timeout.connect(lambda: self.copy.setText(self._words("copy")))
+
         self._show_machine()
         self._each_second()
         self._fill_last_person()
@@ -405,7 +409,7 @@ class LoginWindow(QWidget):
         if clipboard is not None:
             clipboard.setText(self._code)
         self.copy.setText(self._words("copied"))
-        QTimer.singleShot(2000, self, lambda: self.copy.setText(self._words("copy")))
+        self._copied.start(2000)
         self.phone.setFocus()
 
     # The last five people

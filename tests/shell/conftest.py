@@ -16,13 +16,13 @@ if hasattr(os, "geteuid") and os.geteuid() == 0:
     os.environ["QTWEBENGINE_DISABLE_SANDBOX"] = "1"
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PyQt5 import QtWebEngineWidgets  # noqa: E402, F401 - before the application exists
-from PyQt5.QtCore import QCoreApplication, QEvent, QEventLoop  # noqa: E402
-from PyQt5.QtWidgets import QApplication  # noqa: E402
+from PyQt5 import QtWebEngineWidgets  # noqa: F401 - before the application exists
+from PyQt5.QtCore import QCoreApplication, QEvent, QEventLoop
+from PyQt5.QtWidgets import QApplication
 
-from shell_client.api.client import StaffClient  # noqa: E402
-from shell_client.device.key import DeviceKey  # noqa: E402
-from shell_client.theme import STYLE, base_font  # noqa: E402
+from shell_client.api.client import StaffClient
+from shell_client.device.key import DeviceKey
+from shell_client.theme import STYLE, base_font
 
 Until = Callable[[Callable[[], object]], None]
 

@@ -10,7 +10,7 @@ listens on a Unix socket for one JSON object a line and answers one a line. Mous
 | `log_in` | `phone` | types the number and presses the button |
 | `press` | `text` | presses the visible native button with this text |
 | `js` | `script` | runs it in the page (the shell's own world) and answers its value |
-| `click` | `selector` | clicks the middle of the first element that matches |
+| `click` | `selector` | clicks the middle of the first element that matches; false where none does |
 | `key` | `text` or `name` (`Return`) | types into the page |
 | `grab` | `path` | saves a picture of the window |
 | `close` | | closes the window, as its cross does |
@@ -30,11 +30,32 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+from PyQt5.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import QMouseEvent
+from PyQt5.QtTest import QTest
+from PyQt5.QtWebEngineWidgets import QWebEngineScript
+from PyQt5.QtWidgets import QApplication, QPushButton, QWidget
+
+from shell_client import app as program
+from shell_client.app import Shell
+from tests.shell.display import ensure_display
+
+Done = Callable[[Any], None]
+LEFT = Qt.MouseButton.LeftButton
+MIDDLE = """(function () {
+  var e = document.querySelector(SELECTOR);
+  if (!e) { return null; }
+  e.scrollIntoView({ block: "nearest", inline: "nearest" });
+  var r = e.getBoundingClientRect();
+  return [r.left + r.width / 2, r.top + r.height / 2];
+}())"""
+
 
 class ShellDriver:
     """The test's end: a shell process and what it says."""
 
     def __init__(self, *, data_dir: Path, api_base_url: str, environ: dict[str, str] | None = None) -> None:
+        ensure_display()
         data_dir.mkdir(parents=True, exist_ok=True)
         address = data_dir / "driver.sock"
         address.unlink(missing_ok=True)
@@ -43,12 +64,13 @@ class ShellDriver:
             **(environ or {}),
             "SHELL_DATA_DIR": str(data_dir),
             "SHELL_API_BASE_URL": api_base_url,
+            "QT_QPA_PLATFORM": "xcb",
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             told["QTWEBENGINE_DISABLE_SANDBOX"] = "1"  # the engine has none as root
         self.output = (data_dir / "driver.log").open("ab")
-        self.process = subprocess.Popen(  # noqa: S603 - our own module
+        self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.shell.driver", str(address)],
             env=told,
             stdout=self.output,
@@ -89,6 +111,14 @@ class ShellDriver:
             raise AssertionError(answer["error"])
         return answer["value"]
 
+    def click(self, selector: str) -> None:
+        """Click the first element of the page that matches."""
+        assert self.do("click", selector=selector), f"nothing matches {selector}"
+
+    def press(self, text: str) -> None:
+        """Press the native button with these words."""
+        assert self.do("press", text=text), f"no button says {text}"
+
     def state(self) -> dict[str, Any]:
         """Return what the person sees now."""
         state: dict[str, Any] = self.do("state")
@@ -105,25 +135,37 @@ class ShellDriver:
             time.sleep(0.05)
 
 
-def _run(address: str) -> int:
-    from PyQt5.QtCore import QEvent, QEventLoop, QObject, QPoint, Qt, QTimer, pyqtSignal  # noqa: PLC0415 - the shell's process
-    from PyQt5.QtGui import QMouseEvent  # noqa: PLC0415
-    from PyQt5.QtTest import QTest  # noqa: PLC0415
-    from PyQt5.QtWebEngineWidgets import QWebEngineScript  # noqa: PLC0415
-    from PyQt5.QtWidgets import QApplication, QPushButton, QWidget  # noqa: PLC0415
+class Obedience(QObject):
+    """The shell's end: it hears wishes on a thread of its own and does them on Qt's."""
 
-    from shell_client import app as program  # noqa: PLC0415
+    heard = pyqtSignal(object, object)
 
-    application, shell = program.build(os.environ)
-    left = Qt.MouseButton.LeftButton
+    def __init__(self, shell: Shell) -> None:
+        super().__init__()
+        self._shell = shell
+        self.heard.connect(self._obey)
 
-    def window() -> QWidget | None:
-        if shell.till is not None:
-            return shell.till
-        return shell.login if shell.login.isVisible() else None
+    def listen(self, address: str) -> None:
+        """Take wishes from the socket, one after another."""
+        with socket.socket(socket.AF_UNIX) as door:
+            door.bind(address)
+            door.listen(1)
+            lines = door.accept()[0].makefile("rw", encoding="utf-8")
+            answers: queue.Queue[dict[str, Any]] = queue.Queue()
+            for line in lines:
+                self.heard.emit(json.loads(line), lambda value: answers.put({"value": value}))
+                try:
+                    answer = answers.get(timeout=20)
+                except queue.Empty:
+                    answer = {"error": f"no answer to {line}"}
+                lines.write(json.dumps(answer) + "\n")
+                lines.flush()
 
-    def state(_: dict[str, Any]) -> dict[str, Any]:
-        login, till = shell.login, shell.till
+    def _obey(self, wish: dict[str, Any], done: Done) -> None:
+        getattr(self, f"do_{wish['do']}")(wish, done)
+
+    def do_state(self, _: dict[str, Any], done: Done) -> None:
+        login, till = self._shell.login, self._shell.till
         seen: dict[str, Any] = {"window": "till" if till is not None else "login" if login.isVisible() else "none"}
         if till is None:
             notice = login._notice
@@ -136,113 +178,85 @@ def _run(address: str) -> int:
             seen["strip"] = till.strip._words.text() if till.strip.isVisible() else ""
             seen["url"], seen["title"] = till.page.url().toString(), till.page.title()
             seen["renderer"] = till.page.renderProcessPid()
-        return seen
+        done(seen)
 
-    def log_in(wish: dict[str, Any]) -> None:
-        login = shell.login
+    def do_log_in(self, wish: dict[str, Any], done: Done) -> None:
+        login = self._shell.login
         login.phone.setFocus()
         login.phone.selectAll()
         for character in wish["phone"]:
-            QTest.keyClick(login.phone, character, delay=1)
-        QTest.mouseClick(login.primary, left)
+            QTest.keyClick(login.phone, character)
+        QTest.mouseClick(login.primary, LEFT)
+        done(None)
 
-    def press(wish: dict[str, Any]) -> None:
-        inside = window()
-        buttons = inside.findChildren(QPushButton) if inside is not None else []
+    def do_press(self, wish: dict[str, Any], done: Done) -> None:
+        buttons = self._window().findChildren(QPushButton)
         named = [one for one in buttons if one.isVisible() and wish["text"] in (one.text(), one.accessibleName())]
-        QTest.mouseClick(named[0], left)
+        if named:
+            QTest.mouseClick(named[0], LEFT)
+        done(bool(named))
 
-    def js(wish: dict[str, Any]) -> Any:
-        assert shell.till is not None, "the ticket screens are not open"
-        loop, found = QEventLoop(), []
+    def do_js(self, wish: dict[str, Any], done: Done) -> None:
+        till = self._shell.till
+        if till is None:
+            done(None)
+        else:
+            till.page.runJavaScript(wish["script"], QWebEngineScript.ScriptWorldId.ApplicationWorld, done)
 
-        def take(value: Any) -> None:
-            found.append(value)
-            loop.quit()
+    def do_click(self, wish: dict[str, Any], done: Done) -> None:
+        script = MIDDLE.replace("SELECTOR", json.dumps(wish["selector"]))
+        self.do_js({"script": script}, lambda middle: done(bool(middle) and self._click(QPoint(*map(round, middle)))))
 
-        shell.till.page.runJavaScript(wish["script"], QWebEngineScript.ScriptWorldId.ApplicationWorld, take)
-        QTimer.singleShot(10_000, loop.quit)
-        if not found:
-            loop.exec_()
-        return found[0] if found else None
-
-    def target() -> QObject:
-        assert shell.till is not None, "the ticket screens are not open"
-        inner = shell.till.view.focusProxy()
-        assert inner is not None, "the page has no widget yet"
-        return inner
-
-    def click(wish: dict[str, Any]) -> None:
-        script = """(function () { var e = document.querySelector(%s); if (!e) { return null; }
-            e.scrollIntoView({block: "nearest", inline: "nearest"}); var r = e.getBoundingClientRect();
-            return [r.left + r.width / 2, r.top + r.height / 2]; }())"""
-        middle = js({"script": script % json.dumps(wish["selector"])})
-        assert middle, f"nothing matches {wish['selector']}"
-        at, inner = QPoint(round(middle[0]), round(middle[1])), target()
-        assert isinstance(inner, QWidget)
-        none, keys = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
-        for kind, button, held in (
-            (QEvent.Type.MouseMove, none, none),
-            (QEvent.Type.MouseButtonPress, left, left),
-            (QEvent.Type.MouseButtonRelease, left, none),
-        ):
-            event = QMouseEvent(kind, at, inner.mapToGlobal(at), button, Qt.MouseButtons(held), keys)  # type: ignore[call-overload]
-            application.sendEvent(inner, event)
-
-    def key(wish: dict[str, Any]) -> None:
-        inner = target()
-        assert isinstance(inner, QWidget)
+    def do_key(self, wish: dict[str, Any], done: Done) -> None:
+        inner = self._page_widget()
         if "name" in wish:
             QTest.keyClick(inner, getattr(Qt.Key, f"Key_{wish['name']}"))
         for character in wish.get("text", ""):
-            QTest.keyClick(inner, character, delay=60)  # a person, not a scanner
+            QTest.keyClick(inner, character)
+        done(True)
 
-    def grab(wish: dict[str, Any]) -> None:
-        inside = window()
-        assert inside is not None
-        screen = inside.screen()
-        assert screen is not None
+    def do_grab(self, wish: dict[str, Any], done: Done) -> None:
+        window = self._window()
+        screen = window.screen()
         # From the screen, since the engine draws outside of Qt's own buffer.
-        assert screen.grabWindow(int(inside.winId())).save(wish["path"])
+        done(screen is not None and screen.grabWindow(int(window.winId())).save(wish["path"]))
 
-    def close(_: dict[str, Any]) -> None:
-        inside = window()
-        if inside is not None:
-            inside.close()
+    def do_close(self, _: dict[str, Any], done: Done) -> None:
+        self._window().close()
+        done(None)
 
-    actions = {"state": state, "log_in": log_in, "press": press, "js": js, "click": click, "key": key}
-    actions |= {"grab": grab, "close": close}
+    def _window(self) -> QWidget:
+        return self._shell.till or self._shell.login
 
-    class Ears(QObject):
-        """Hears the socket on a thread of its own; what it hears is done on Qt's."""
+    def _page_widget(self) -> QWidget:
+        till = self._shell.till
+        inner = till.view.focusProxy() if till is not None else None
+        assert isinstance(inner, QWidget), "the page has no widget yet"
+        return inner
 
-        heard = pyqtSignal(object, object)
+    def _click(self, at: QPoint) -> bool:
+        inner, none = self._page_widget(), Qt.MouseButton.NoButton
+        for kind, button, held in (
+            (QEvent.Type.MouseMove, none, none),
+            (QEvent.Type.MouseButtonPress, LEFT, LEFT),
+            (QEvent.Type.MouseButtonRelease, LEFT, none),
+        ):
+            event = QMouseEvent(
+                kind, QPointF(at), QPointF(inner.mapToGlobal(at)), button, held, Qt.KeyboardModifier.NoModifier
+            )
+            QApplication.sendEvent(inner, event)
+        return True
 
-        def listen(self) -> None:
-            with socket.socket(socket.AF_UNIX) as door:
-                door.bind(address)
-                door.listen(1)
-                lines = door.accept()[0].makefile("rw", encoding="utf-8")
-                answers: queue.Queue[dict[str, Any]] = queue.Queue()
-                for line in lines:
-                    self.heard.emit(json.loads(line), answers)
-                    lines.write(json.dumps(answers.get()) + "\n")
-                    lines.flush()
 
-    def obey(wish: dict[str, Any], answers: queue.Queue[dict[str, Any]]) -> None:
-        try:
-            answers.put({"value": actions[wish["do"]](wish)})
-        except Exception as error:  # the test shall see it
-            answers.put({"error": repr(error)})
-
-    ears = Ears()
-    ears.heard.connect(obey, Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
-    threading.Thread(target=ears.listen, daemon=True).start()
+def main(address: str) -> int:
+    """Run the shell as its own `main` does, with an ear at `address`."""
+    application, shell = program.build(os.environ)
+    obedience = Obedience(shell)
+    threading.Thread(target=obedience.listen, args=(address,), daemon=True).start()
     program._quit_on_signals(shell, application)
     QTimer.singleShot(0, shell.start)
-    assert QApplication.instance() is application
     return application.exec_()
 
 
 if __name__ == "__main__":
-    sys.exit(_run(sys.argv[1]))
+    sys.exit(main(sys.argv[1]))

@@ -68,7 +68,7 @@ def test_clicks_reach_the_page(start: Start, server: TillServer) -> None:
     server.pages["/till/"] = (200, page("售票", body=button))
     shell = logged_in(start)
 
-    shell.do("click", selector="#seat")
+    shell.click("#seat")
 
     shell.wait_for(lambda state: state["title"] == "已选")
 
@@ -81,7 +81,7 @@ def test_a_revoked_session_is_out_within_a_heartbeat_and_told_why(start: Start, 
     assert "您已被退出登录" in state["native"]
     assert "店长解除了此账号与本机的绑定" in state["native"]
 
-    shell.do("press", text="回到登录")
+    shell.press("回到登录")
     state = shell.wait_for(lambda state: state["window"] == "login")
     assert state["phone"] == "138 0000 0002"
 
@@ -93,7 +93,7 @@ def test_a_page_that_says_ended_is_looked_into_at_once(start: Start, server: Til
     shell = logged_in(start, heartbeat_seconds=100)
     server.dead_sessions = True
 
-    shell.do("click", selector="#go")
+    shell.click("#go")
 
     state = shell.wait_for(on_native, seconds=2)
     assert "您已被退出登录" in state["native"]
@@ -106,7 +106,7 @@ def test_a_mark_that_a_script_puts_into_the_page_counts_too(start: Start, server
     shell = logged_in(start, heartbeat_seconds=100)
     server.dead_sessions = True
 
-    shell.do("click", selector="#go")
+    shell.click("#go")
 
     shell.wait_for(on_native, seconds=2)
 
@@ -117,7 +117,7 @@ def test_a_refused_htmx_call_is_looked_into_at_once(start: Start, server: TillSe
     shell = logged_in(start, heartbeat_seconds=100)
     server.dead_sessions = True
 
-    shell.do("click", selector="#go")
+    shell.click("#go")
 
     shell.wait_for(on_native, seconds=2)
 
@@ -128,7 +128,7 @@ def test_screens_that_lost_their_session_alone_get_a_new_one_and_the_same_page(
     server.pages["/till/"] = (200, page("售票", body='<a id="go" href="/till/orders/">订单</a>'))
     server.pages["/till/orders/"] = (200, page("订单"))
     shell = logged_in(start, heartbeat_seconds=100)
-    shell.do("click", selector="#go")
+    shell.click("#go")
     shell.wait_for(lambda state: state["title"] == "订单")
     server.pages["/till/orders/"] = (401, ENDED)
     shell.do("js", script="location.reload()")
@@ -177,7 +177,7 @@ def test_without_a_server_the_offline_page_comes_and_leads_back(start: Start, se
     server.pages["/till/"] = (200, page("售票", body='<a id="go" href="/till/orders/">订单</a>'))
     server.pages["/till/orders/"] = (200, page("订单"))
     shell = logged_in(start)
-    shell.do("click", selector="#go")
+    shell.click("#go")
     shell.wait_for(lambda state: state["title"] == "订单")
     server.pages["/till/orders/"] = (502, "<html><title>502 Bad Gateway</title>nginx</html>")
     shell.do("js", script="location.reload()")
@@ -199,7 +199,7 @@ def test_a_crashed_page_is_opened_again_three_times_at_most(start: Start, server
     state = shell.wait_for(on_native)
     assert "页面多次出错" in state["native"]
 
-    shell.do("press", text="重新打开")
+    shell.press("重新打开")
 
     shell.wait_for(on_screens)
 
@@ -220,7 +220,7 @@ def test_no_link_leads_out_of_the_screens(start: Start, server: TillServer, targ
     server.pages["/till/"] = (200, page("售票", body=f'<a id="go" href="{target}">out</a>'))
     shell = logged_in(start)
 
-    shell.do("click", selector="#go")
+    shell.click("#go")
     shell.do("js", script=f"setTimeout(function () {{ window.open({target!r}); }}, 50)")
 
     shell.do("js", script="new Date().getTime()")
@@ -261,7 +261,7 @@ def test_permissions_and_downloads_are_denied(start: Start, server: TillServer) 
     shell = logged_in(start)
     shell.wait_for(lambda state: state["title"] == "denied")
 
-    shell.do("click", selector="#go")
+    shell.click("#go")
 
     assert on_screens(shell.state())
 
@@ -289,7 +289,7 @@ def test_a_second_person_starts_without_the_first_ones_cookie(start: Start, serv
     server.dead_sessions = True
     shell.wait_for(on_native)
     server.dead_sessions = False
-    shell.do("press", text="回到登录")
+    shell.press("回到登录")
     shell.wait_for(lambda state: state.get("ready"))
 
     shell.do("log_in", phone="13800000003")
@@ -320,7 +320,7 @@ def test_nothing_of_the_session_is_left_on_disk(start: Start, data_dir: Path) ->
 def _program(data_dir: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     told = {**os.environ, "SHELL_DATA_DIR": str(data_dir), **environ}
     command = [sys.executable, "-m", "shell_client"]
-    return subprocess.run(command, env=told, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603
+    return subprocess.run(command, env=told, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
 
 
 def test_a_wrong_setting_ends_the_start_with_one_line(data_dir: Path) -> None:
