@@ -15,7 +15,7 @@ from backend.devtools.mongodb_engine.rewrite import rewrite_filter, rewrite_pipe
 
 FIELDS = ("a", "b", "c.d")
 SCALARS = (None, 0, 1, 2, 3, -1, 2.5, "", "a", "b", True, False)
-VALUES = (
+VALUES: tuple[Any, ...] = (
     *SCALARS,
     [],
     [None, 3],
