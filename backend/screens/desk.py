@@ -25,6 +25,8 @@ from backend.screens import words
 from backend.venues import selectors as venues
 
 LIST_LENGTH = 50
+LOOKED_AT = 200  # of which many are holds that another one replaced
+OVER = ("cancelled", "expired")
 TICKET_DIGITS = 12
 ORDER_DIGITS = 12
 Answer = dict[str, Any]
@@ -179,11 +181,12 @@ def pay(
 
 
 def find_orders(actor: Actor, query: str, *, cinema: Answer, now: datetime) -> list[Answer]:
-    """Return the orders that a ticket, an order number or a phone finds; without a query those of today."""
+    """Return the orders that a ticket, an order number or a phone finds; without one, what was held or sold today."""
     if not query:
         day = business_day(now, cinema["timeZone"])
         since, before = business_day_bounds(day, cinema["timeZone"])
-        return selectors.find_orders(actor, now=now, limit=LIST_LENGTH, since=since, before=before)
+        found = selectors.find_orders(actor, now=now, limit=LOOKED_AT, since=since, before=before)
+        return [each for each in found if each["state"] not in OVER][:LIST_LENGTH]
     for wanted in _meanings(query):
         if found := selectors.find_orders(actor, now=now, limit=LIST_LENGTH, **wanted):
             return found

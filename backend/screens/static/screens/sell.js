@@ -137,7 +137,7 @@ const paint = (seat) => {
   if (showsNumber) {
     const [across, down] = numberPlace[state];
     const shift = whole ? 0 : isRight(seat) ? 1 : 0;
-    const place = seat.pair ? across + (shift ? 3 : -3) : across;
+    const place = seat.pair ? across + (shift ? 2 : -2.5) : across;
     make("text", { x: place, y: seat.pair && state === "mine" ? 15.5 : down }, cell).textContent = seat.number;
   }
   if (orphan) make("use", { href: "#seat-orphan", width: 20, height: 20, x: -6, y: -6 }, cell);
@@ -606,6 +606,7 @@ addEventListener("resize", () => { if (seats.size) draw(); });
 
 // --- What the server answered --------------------------------------------------------------------------------------
 const settle = () => {
+  document.querySelectorAll("[data-for]").forEach((hint) => { hint.hidden = !hint.dataset.for.split(" ").includes(stage()); });
   const timer = panel.querySelector(".hold progress");
   if (timer && document.getElementById("hold")) deadline = performance.now() + Number(timer.getAttribute("value")) * 1000;
   const mine = chosen();
