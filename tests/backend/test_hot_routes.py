@@ -113,14 +113,24 @@ def test_a_cancellation_ends_the_order_before_its_seats(till: Till, commands: Co
     ]
 
 
-def test_a_seat_map_is_two_reads(till: Till, commands: Commands) -> None:
+def test_a_seat_map_without_holds_is_two_reads(till: Till, commands: Commands) -> None:
+    showtime = make_showtime()
+    till.sell(showtime, "1-1")
+
+    with commands() as seen:
+        till.seat_states(showtime, "1-1")
+
+    assert seen == ["find showtimes", "find seatMaps"]
+
+
+def test_a_seat_map_with_holds_reads_once_more_to_tell_whose_they_are(till: Till, commands: Commands) -> None:
     showtime = make_showtime()
     till.hold(showtime, "1-1")
 
     with commands() as seen:
         till.seat_states(showtime, "1-1")
 
-    assert seen == ["find showtimes", "find seatMaps"]
+    assert seen == ["find showtimes", "find seatMaps", "find orders"]
 
 
 def test_the_board_reads_cinemas_showtimes_and_their_maps_once_each(till: Till, commands: Commands) -> None:
