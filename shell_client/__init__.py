@@ -1,3 +1,3 @@
 """The desktop shell: staff log in natively on their machine, and the ticket screens open in its web view."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

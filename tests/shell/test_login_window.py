@@ -169,8 +169,8 @@ def test_the_machine_code_is_shown_and_copied_whole(till: Till) -> None:
         (
             426,
             {"code": "client_too_old", "minimum": "2.0.0"},
-            "客户端版本太旧，请更新 最低版本 2.0.0，本机 0.1.0",
-            "This version is too old; please update Needs 2.0.0, this is 0.1.0",
+            "客户端版本太旧，请更新 最低版本 2.0.0，本机 1.0.0",
+            "This version is too old; please update Needs 2.0.0, this is 1.0.0",
         ),
         (
             400,

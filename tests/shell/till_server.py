@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
             return 401, {"code": "session_revoked", "reason": "unbound"}, {}
         match path:
             case "/api/v2/client/latest":
-                return 200, {"latest": "0.1.0", "minimum": "0.1.0"}, {}
+                return 200, {"latest": "1.0.0", "minimum": "1.0.0"}, {}
             case "/api/v2/login":
                 device = {"machineCode": body["machineCode"], "name": "2号台"}
                 return 200, {**till.new_tokens(), **ACCOUNT, "device": device}, {}
