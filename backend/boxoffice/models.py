@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django_mongodb_backend.fields import ObjectIdAutoField, ObjectIdField
 
+from backend.core.fields import DocumentField
 from backend.core.indexes import MongoIndex
 
 
@@ -38,13 +39,13 @@ class Order(models.Model):
     film_title = models.CharField(_("film"), max_length=80, db_column="filmTitle")
     hall_name = models.CharField(_("hall"), max_length=30, db_column="hallName")
     starts_at = models.DateTimeField(_("starts"), db_column="startsAt")
-    seats = models.JSONField(_("seats"))
+    seats = DocumentField(_("seats"))
     total = models.DecimalField(_("total"), max_digits=10, decimal_places=2)
-    tickets = models.JSONField(_("tickets"), default=list)
-    payments = models.JSONField(_("payments"), default=list)
-    refunds = models.JSONField(_("refunds"), default=list)
-    staff = models.JSONField(_("staff"))
-    device = models.JSONField(_("machine"))
+    tickets = DocumentField(_("tickets"), default=list)
+    payments = DocumentField(_("payments"), default=list)
+    refunds = DocumentField(_("refunds"), default=list)
+    staff = DocumentField(_("staff"))
+    device = DocumentField(_("machine"))
     customer_phone = models.CharField(
         _("customer's phone"), max_length=20, blank=True, db_column="customerPhone"
     )
@@ -84,7 +85,7 @@ class SeatMap(models.Model):
 
     id = ObjectIdField(primary_key=True, db_column="_id")
     version = models.PositiveIntegerField()
-    seats: Any = models.JSONField()
+    seats: Any = DocumentField()
     next_until = models.DateTimeField(null=True, db_column="nextUntil")
 
     class Meta:

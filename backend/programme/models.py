@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django_mongodb_backend.fields import ObjectIdAutoField, ObjectIdField
 
+from backend.core.fields import DocumentField
 from backend.core.indexes import MongoIndex
 
 
@@ -57,7 +58,7 @@ class Showtime(models.Model):
     ends_at = models.DateTimeField(_("ends"), db_column="endsAt")
     sales_end_at = models.DateTimeField(_("sales end"), db_column="salesEndAt")
     seats_total = models.PositiveIntegerField(_("seats"), db_column="seatsTotal")
-    prices = models.JSONField(_("prices"))
+    prices = DocumentField(_("prices"))
 
     class Meta:
         db_table = "showtimes"
@@ -88,7 +89,7 @@ class HallSchedule(models.Model):
     """
 
     id = ObjectIdField(primary_key=True, db_column="_id")
-    slots = models.JSONField()
+    slots = DocumentField()
 
     class Meta:
         db_table = "hallSchedules"

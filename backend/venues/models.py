@@ -5,6 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django_mongodb_backend.fields import ObjectIdAutoField, ObjectIdField
 
+from backend.core.fields import DocumentField
 from backend.core.indexes import MongoIndex
 
 CODE = RegexValidator(r"\A[0-9A-Z]{2,12}\Z", _("2 to 12 capital letters and digits."))
@@ -63,9 +64,9 @@ class HallLayout(models.Model):
     hall = ObjectIdField(_("hall"))
     version = models.PositiveIntegerField(_("version"))
     columns = models.PositiveIntegerField(_("columns"))
-    rows = models.JSONField(_("rows"))
-    zones = models.JSONField(_("price zones"))
-    seats = models.JSONField(_("seats"))
+    rows = DocumentField(_("rows"))
+    zones = DocumentField(_("price zones"))
+    seats = DocumentField(_("seats"))
 
     class Meta:
         db_table = "hallLayouts"
