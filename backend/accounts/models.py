@@ -217,7 +217,7 @@ class StaffSession(models.Model):
 class DpopReplay(models.Model):
     """A proof that was used, kept here while Redis cannot keep it."""
 
-    id = models.CharField(primary_key=True, max_length=150)
+    # `_id` is text there, `key:jti`; a text key declared here would get an index beside MongoDB's own.
     expires_at = models.DateTimeField(db_column="expiresAt")
 
     class Meta:

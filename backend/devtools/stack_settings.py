@@ -5,5 +5,4 @@ from backend.settings.prod import *  # noqa: F403 - settings build on each other
 from backend.settings.prod import MONGO_URI
 
 DATABASES = {"default": mongo_database("backend.devtools.mongodb_engine", MONGO_URI, maxPoolSize=20)}
-SECOND_FACTOR_REQUIRED = False  # the demo manager has none
 ENVIRONMENT = "stack"

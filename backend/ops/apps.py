@@ -8,3 +8,7 @@ class OpsConfig(AppConfig):
 
     name = "backend.ops"
     label = "ops"
+
+    def ready(self) -> None:
+        """Register the checks."""
+        from backend.ops import checks  # noqa: F401, PLC0415  # models must be ready first

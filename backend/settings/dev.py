@@ -30,5 +30,4 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = True
-SECOND_FACTOR_REQUIRED = False
 ENVIRONMENT = "dev"

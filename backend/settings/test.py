@@ -16,5 +16,5 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-SECOND_FACTOR_REQUIRED = False
+WHITENOISE_USE_FINDERS = True  # no collected files: the browser tests read the sources
 ENVIRONMENT = "test"

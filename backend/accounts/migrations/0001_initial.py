@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='DpopReplay',
             fields=[
-                ('id', models.CharField(max_length=150, primary_key=True, serialize=False)),
+                ('id', django_mongodb_backend.fields.ObjectIdAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('expires_at', models.DateTimeField(db_column='expiresAt')),
             ],
             options={
