@@ -1,8 +1,9 @@
 """The sell screen: seat map, hold, payment, tickets."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -24,6 +25,7 @@ from backend.screens.sale import Message
 
 PARTY_CHIPS = range(1, 7)
 LARGEST_PARTY = 50
+AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,2})?\Z")
 CONFIRMED_BY_HAND = ("card", "wechat", "alipay")
 Answer = dict[str, Any]
 
@@ -386,7 +388,6 @@ def _size(request: HttpRequest) -> int:
 
 
 def _amount(text: str) -> Decimal:
-    try:
-        return to_decimal(text)
-    except (InvalidOperation, ValueError):
-        raise Invalid({"tendered": [_("Not an amount.")]}) from None
+    if not AMOUNT.match(text):
+        raise Invalid({"tendered": [_("Not an amount.")]})
+    return to_decimal(text)

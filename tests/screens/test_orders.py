@@ -1,0 +1,71 @@
+"""Orders are found by what a customer has in the hand, and tickets are printed."""
+
+from backend.core.mongo import collection
+from backend.screens import words
+
+
+def test_today_lists_what_was_held_or_sold(screen, showtime):
+    screen.till.sell(showtime, "1-1", "1-2")
+
+    page = screen.get("/till/orders/").content.decode()
+
+    assert "长夜将明" in page
+    assert "2 tickets ¥90" in page
+
+
+def test_ticket_order_number_and_a_scan_find_the_order(screen, showtime):
+    order = screen.till.sell(showtime, "1-1", "1-2")
+    number = order["tickets"][1]["number"]
+
+    for query in (number, words.grouped(number), order["number"], words.ticket_text(number).lower()):
+        page = screen.client.get("/till/orders/", {"q": query})
+        assert f"Order {order['number']}" in page.content.decode(), query
+
+
+def test_a_search_without_a_match_says_so_and_shows_its_words_harmlessly(screen):
+    page = screen.client.get("/till/orders/", {"q": "<script>1"}).content.decode()
+
+    assert "Nothing matches “&lt;script&gt;1”" in page
+
+
+def test_a_hold_can_be_given_back_from_its_page(screen, showtime):
+    order = screen.till.hold(showtime, "1-1")
+
+    answer = screen.post(f"/till/orders/{order['id']}/release")
+
+    assert (answer.status_code, answer["Location"]) == (303, f"/till/orders/{order['id']}/")
+    assert screen.till.seat_states(showtime, "1-1") == ["free"]
+
+
+def test_a_ticket_has_all_that_the_door_needs(screen, showtime):
+    order = screen.till.sell(showtime, "1-1", "1-2")
+
+    page = screen.get(f"/till/orders/{order['id']}/tickets").content.decode()
+
+    assert page.count('<article class="ticket">') == 2
+    for part in ("长夜将明", "3号厅", "Row 1 · 2", "¥45.00", "2/2", order["number"], "星河影城", "BJ01"):
+        assert part in page, part
+    assert words.grouped(order["tickets"][0]["number"]) in page
+    assert page.count("<svg") == 2
+    assert " style=" not in page
+
+
+def test_what_a_qr_code_says_is_read_back_in_any_case():
+    text = words.ticket_text("884219075512")
+
+    assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+    assert words.ticket_of_text(text) == words.ticket_of_text(text.lower()) == "884219075512"
+    assert words.ticket_of_text("884219075512") == ""
+
+
+def test_a_checker_reads_orders_and_cannot_sell(open_screen, screen, showtime):
+    order = screen.till.hold(showtime, "1-1")
+    checker = open_screen("checker")
+
+    page = checker.get(f"/till/orders/{order['id']}/")
+
+    assert page.status_code == 200
+    assert "Cancel the hold" not in page.content.decode()
+    assert checker.get(f"/till/showtimes/{showtime['_id']}/").status_code == 403
+    assert checker.post(f"/till/orders/{order['id']}/release").status_code == 403
+    assert collection("orders").count_documents({"state": "held"}) == 1
