@@ -172,7 +172,7 @@ class StaffClient:
         token: str | None = None,
         headers: dict[str, str] | None = None,
         tries: int = TRIES,
-        timeout: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
+        timeout: tuple[float, float] | None = None,
         signed: bool = True,
     ) -> tuple[int, dict[str, Any]]:
         """Return status and body of a 2xx answer; raises Refused or, after all tries, ServerUnreachable.
@@ -214,7 +214,7 @@ class StaffClient:
         body: dict[str, Any] | None,
         token: str | None,
         headers: dict[str, str] | None,
-        timeout: tuple[float, float],
+        timeout: tuple[float, float] | None,
         signed: bool,
     ) -> requests.Response:
         url = self.base_url + path
@@ -232,7 +232,14 @@ class StaffClient:
             )
         started = time.monotonic()
         try:
-            response = self._http.request(method, url, json=body, headers=sent, timeout=timeout, allow_redirects=False)
+            response = self._http.request(
+                method,
+                url,
+                json=body,
+                headers=sent,
+                timeout=timeout or (CONNECT_SECONDS, READ_SECONDS),
+                allow_redirects=False,
+            )
         except requests.RequestException as error:
             raise ServerUnreachable(type(error).__name__) from error
         log.debug("%s %s: %d in %.0f ms", method, path, response.status_code, (time.monotonic() - started) * 1000)

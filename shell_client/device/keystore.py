@@ -168,7 +168,7 @@ def _trusted_backend() -> KeyringBackend | None:
         raise KeyStoreError(f"the system's key store cannot be found: {error}") from error
     for backend in getattr(chosen, "backends", [chosen]):  # a chain tries several
         if type(backend).__module__.startswith(_TRUSTED):
-            return backend  # type: ignore[no-any-return]
+            return backend
     return None
 
 

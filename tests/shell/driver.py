@@ -32,13 +32,13 @@ from typing import Any, Self
 
 from PyQt5.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QMouseEvent
-from PyQt5.QtTest import QTest
 from PyQt5.QtWebEngineWidgets import QWebEngineScript
 from PyQt5.QtWidgets import QApplication, QPushButton, QWidget
 
 from shell_client import app as program
 from shell_client.app import Shell
 from tests.shell.display import ensure_display
+from tests.shell.hands import click, press_key
 
 Done = Callable[[Any], None]
 LEFT = Qt.MouseButton.LeftButton
@@ -185,15 +185,15 @@ class Obedience(QObject):
         login.phone.setFocus()
         login.phone.selectAll()
         for character in wish["phone"]:
-            QTest.keyClick(login.phone, character)
-        QTest.mouseClick(login.primary, LEFT)
+            press_key(login.phone, character)
+        click(login.primary)
         done(None)
 
     def do_press(self, wish: dict[str, Any], done: Done) -> None:
         buttons = self._window().findChildren(QPushButton)
         named = [one for one in buttons if one.isVisible() and wish["text"] in (one.text(), one.accessibleName())]
         if named:
-            QTest.mouseClick(named[0], LEFT)
+            click(named[0])
         done(bool(named))
 
     def do_js(self, wish: dict[str, Any], done: Done) -> None:
@@ -210,16 +210,16 @@ class Obedience(QObject):
     def do_key(self, wish: dict[str, Any], done: Done) -> None:
         inner = self._page_widget()
         if "name" in wish:
-            QTest.keyClick(inner, getattr(Qt.Key, f"Key_{wish['name']}"))
+            press_key(inner, getattr(Qt.Key, f"Key_{wish['name']}"))
         for character in wish.get("text", ""):
-            QTest.keyClick(inner, character)
+            press_key(inner, character)
         done(True)
 
     def do_grab(self, wish: dict[str, Any], done: Done) -> None:
         window = self._window()
         screen = window.screen()
         # From the screen, since the engine draws outside of Qt's own buffer.
-        done(screen is not None and screen.grabWindow(int(window.winId())).save(wish["path"]))
+        done(screen is not None and screen.grabWindow(window.winId()).save(wish["path"]))
 
     def do_close(self, _: dict[str, Any], done: Done) -> None:
         self._window().close()

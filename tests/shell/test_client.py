@@ -169,9 +169,6 @@ def test_nobody_at_the_address_is_a_server_gone() -> None:
 def test_a_silent_server_is_given_up(server: TillServer, client: StaffClient, monkeypatch: pytest.MonkeyPatch) -> None:
     log_in(client)
     monkeypatch.setattr(client_module, "READ_SECONDS", 0.2)
-    monkeypatch.setattr(
-        StaffClient._call, "__kwdefaults__", {**StaffClient._call.__kwdefaults__, "timeout": (0.2, 0.2)}
-    )
 
     def silence() -> tuple[int, dict[str, object], dict[str, str]]:
         time.sleep(0.6)

@@ -19,7 +19,7 @@ class MemoryVault(KeyringBackend):
     """A key store that the shell trusts, because it says that it is the system's."""
 
     __module__ = "keyring.backends.SecretService"
-    priority = 1  # type: ignore[assignment]
+    priority = 1
 
     def __init__(self) -> None:
         super().__init__()

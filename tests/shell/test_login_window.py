@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from PyQt5.QtCore import Qt
-from PyQt5.QtTest import QTest
 from PyQt5.QtWidgets import QApplication, QPushButton
 
 from shell_client.api.background import Background
@@ -19,6 +18,7 @@ from shell_client.login.remembered import Person, Remembered
 from shell_client.login.window import LoginWindow
 from shell_client.words import _WORDS, CHINESE, ENGLISH, Words, choose_language
 from tests.shell.conftest import Until
+from tests.shell.hands import click, press_key
 from tests.shell.till_server import TillServer
 
 CODE = "3F9A71C4AB12CD34EF5608D208D25BE1"
@@ -35,19 +35,19 @@ class Till:
 
     def type(self, text: str, *, gap: float = 0.05) -> None:
         for character in text:
-            QTest.keyClick(self.window.phone, character)
+            press_key(self.window.phone, character)
             time.sleep(gap)
 
     def press(self, key: Qt.Key) -> None:
         time.sleep(0.2)
-        QTest.keyClick(self.window.phone, key)
+        press_key(self.window.phone, key)
 
     def tap(self, text: str) -> None:
         button = next(one for one in self.window.findChildren(QPushButton) if one.text() == text)
-        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+        click(button)
 
     def log_in(self) -> None:
-        QTest.mouseClick(self.window.primary, Qt.MouseButton.LeftButton)
+        click(self.window.primary)
 
     @property
     def says(self) -> str:
@@ -134,8 +134,8 @@ def test_down_lists_the_last_people_and_enter_takes_one(till: Till) -> None:
 
 def test_a_scanners_enter_never_presses_log_in(till: Till, server: TillServer, until: Until) -> None:
     for character in "690123456789":
-        QTest.keyClick(till.window.phone, character)
-    QTest.keyClick(till.window.phone, Qt.Key.Key_Return)
+        press_key(till.window.phone, character)
+    press_key(till.window.phone, Qt.Key.Key_Return)
     until(lambda: True)
 
     assert till.window.phone.text() == "138 0000 0002"

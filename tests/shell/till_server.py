@@ -149,21 +149,15 @@ class _Handler(BaseHTTPRequestHandler):
         till = self.till
         if till.dead_sessions and path != "/api/v2/login":
             return 401, {"code": "session_revoked", "reason": "unbound"}, {}
-        match path:
-            case "/api/v2/client/latest":
-                return 200, {"latest": "1.0.0", "minimum": "1.0.0"}, {}
-            case "/api/v2/login":
-                device = {"machineCode": body["machineCode"], "name": "2号台"}
-                return 200, {**till.new_tokens(), **ACCOUNT, "device": device}, {}
-            case "/api/v2/token/refresh":
-                return 200, till.new_tokens(), {}
-            case "/api/v2/session":
-                return 200, {**ACCOUNT, "serverTime": "2026-11-27T04:54:00Z"}, {}
-            case "/api/v2/web-session":
-                return 200, {"url": till.one_time_address(), "expiresIn": 30}, {}
-            case "/api/v2/logout":
-                return 204, {}, {}
-        return 404, {"code": "not_found"}, {}
+        usual: dict[str, Callable[[], tuple[int, dict[str, Any]]]] = {
+            "client/latest": lambda: (200, {"latest": "1.0.0", "minimum": "1.0.0"}),
+            "login": lambda: (200, {**till.new_tokens(), **ACCOUNT, "device": _device(body)}),
+            "token/refresh": lambda: (200, till.new_tokens()),
+            "session": lambda: (200, {**ACCOUNT, "serverTime": "2026-11-27T04:54:00Z"}),
+            "web-session": lambda: (200, {"url": till.one_time_address(), "expiresIn": 30}),
+            "logout": lambda: (204, {}),
+        }
+        return (*usual[path.removeprefix("/api/v2/")](), {})
 
     def _wrong_with_proof(self, path: str) -> str | None:
         """Return the problem's code, None for a good proof (RFC 9449 section 4.3)."""
@@ -187,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
             if token:
                 assert scheme == "DPoP"
                 assert claims["ath"] == base64url(hashlib.sha256(token.encode()).digest())
-        except Exception as error:
+        except (AssertionError, KeyError, TypeError, ValueError, jwt.PyJWTError) as error:
             self.till.wrong_proofs.append(f"{self.command} {path}: {error!r}")
             return "invalid_dpop_proof"
         if claims.get("nonce") not in self.till.nonces:
@@ -223,3 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+
+def _device(body: dict[str, Any]) -> dict[str, Any]:
+    return {"machineCode": body["machineCode"], "name": "2号台"}
