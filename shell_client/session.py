@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from functools import partial
 
 from PyQt5.QtCore import QObject, QTimer, pyqtSignal
 
@@ -71,12 +69,13 @@ class Heartbeat(QObject):
             self.revoked.emit(error)
             return
         if isinstance(error, LoginExpired):
+            self.stop()
             self.expired.emit()
-        else:
-            log.warning("heartbeat: %s", error)
-            self._misses += 1
-            self.missed.emit(self._misses)
-        pause = min(FIRST_RETRY_SECONDS * 2 ** min(self._misses, 10) / 2, self._seconds)
+            return
+        log.warning("heartbeat: %s", error)
+        self._misses += 1
+        self.missed.emit(self._misses)
+        pause = min(FIRST_RETRY_SECONDS * 2 ** (min(self._misses, 10) - 1), self._seconds)
         self._timer.start(round(pause * 1000))
 
     def _ask(self) -> None:
@@ -102,21 +101,3 @@ class Heartbeat(QObject):
         again, self._again = self._again, False
         if again:
             self.check_now()
-
-
-def run_in_session(
-    background: Background,
-    heartbeat: Heartbeat,
-    work: Callable[[], str],
-    done: Callable[[str], None],
-    failed: Callable[[Exception], None],
-) -> None:
-    """Run a call of this session; a revocation that it meets counts like the heartbeat's."""
-    background.run(work, done, partial(_failed_in_session, heartbeat, failed))
-
-
-def _failed_in_session(heartbeat: Heartbeat, failed: Callable[[Exception], None], error: Exception) -> None:
-    if isinstance(error, LoginExpired) or (isinstance(error, Refused) and error.ends_session):
-        heartbeat.judge(error)
-    else:
-        failed(error)

@@ -152,7 +152,7 @@ class StaffClient:
                 "POST", "/api/v2/token/refresh", body={"refreshToken": tokens.refresh}, headers=headers
             )
         except Refused as refused:
-            if refused.status == 401 and not refused.ends_session:
+            if refused.code == "invalid_token":
                 raise LoginExpired from refused
             raise
         self._keep(answer)

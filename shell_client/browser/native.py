@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from PyQt5.QtCore import Qt
@@ -12,6 +13,9 @@ from shell_client.theme import Button, label
 
 Action = tuple[str, Callable[[], None]]
 
+DEAF_SECONDS = 0.6
+"""An Enter that was meant for the page before must not press a button of this one, unread."""
+
 
 class NativePage(QWidget):
     """A card in the middle: a headline, plain lines and at most two buttons, the first of them on Enter."""
@@ -20,7 +24,9 @@ class NativePage(QWidget):
         super().__init__()
         self.setObjectName("native")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._first: Callable[[], None] | None = None
+        self._shown_at = 0.0
         outer = QVBoxLayout(self)
         card = QFrame()
         card.setObjectName("card")
@@ -51,13 +57,13 @@ class NativePage(QWidget):
             if old is not None:
                 old.deleteLater()
         self._first = actions[0][1] if actions else None
+        self._shown_at = time.monotonic()
         for place, (text, action) in enumerate(actions):
             button = Button(text)
             button.setFixedHeight(56)
             button.setObjectName("primary" if place == 0 else "")
             button.clicked.connect(lambda _=False, action=action: action())
             self._buttons.addWidget(button, 1)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def say_small(self, small: str) -> None:
         """Change the last line alone."""
@@ -71,7 +77,7 @@ class NativePage(QWidget):
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Press the first button by Enter; a key held down since before the page came does nothing."""
         if event is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._first is not None:
-            if not event.isAutoRepeat():
+            if not event.isAutoRepeat() and time.monotonic() - self._shown_at > DEAF_SECONDS:
                 self._first()
         else:
             super().keyPressEvent(event)

@@ -62,7 +62,8 @@ class TillWindow(QWidget):
         self._seconds_left = 0
         self._opening = False
         self._renew_wanted = False
-        self._over = False
+        self._over = False  # no session any more: nothing of it may open a page or speak
+        self._leaving = False
 
         name = " ".join((app_name or words("app_name")).split())
         self.setWindowTitle(f"{name} · {session.name}")
@@ -122,10 +123,7 @@ class TillWindow(QWidget):
         """Log out, then leave: the program closes this window itself once that is done."""
         if event is not None:
             event.ignore()
-        if not self._over:
-            self._over = True
-            self.heartbeat.stop()
-            self.leaving.emit(True)
+        self._leave(closing=True)
 
     @property
     def showing(self) -> str:
@@ -201,6 +199,7 @@ class TillWindow(QWidget):
             return
         self._return_to = self._return_to or self._last
         self._renew_wanted = True
+        self._say(self._words("opening"))
         self.heartbeat.check_now()
 
     def _renew(self) -> None:
@@ -231,7 +230,7 @@ class TillWindow(QWidget):
         if self.showing == "screens":  # a sale may be under way: say it, cover nothing
             retry = (self._words("retry_now"), self.heartbeat.check_now)
             self.strip.say(self._words("strip_offline", tries=times), action=retry)
-        elif self._offline_tries:
+        elif self._offline_tries or self._renew_wanted:
             self._wait_offline()
 
     def _expired(self) -> None:
@@ -360,10 +359,15 @@ class TillWindow(QWidget):
             self.showFullScreen()
 
     def _log_out(self) -> None:
-        if not self._over:
-            self._over = True
-            self.heartbeat.stop()
-            self.leaving.emit(False)
+        self._leave(closing=False)
+
+    def _leave(self, *, closing: bool) -> None:
+        if self._leaving:
+            return
+        self._leaving = self._over = True
+        self.heartbeat.stop()
+        self._retry.stop()
+        self.leaving.emit(closing)
 
     def _log_in_again(self) -> tuple[str, Callable[[], None]]:
         return self._words("log_in_again"), self._log_out

@@ -243,6 +243,19 @@ def test_another_person_stops_a_pending_log_in(till: Till, server: TillServer, u
     assert len(server.called("/api/v2/login")) == 1
 
 
+def test_a_session_that_comes_after_the_person_left_is_ended(till: Till, server: TillServer, until: Until) -> None:
+    def slowly() -> tuple[int, dict[str, Any], dict[str, str]]:
+        time.sleep(0.4)
+        return 200, {**server.new_tokens(), "user": {}, "device": {}}, {}
+
+    server.answers["/api/v2/login"] = [slowly]
+    till.log_in()
+    till.tap("换人")
+    until(lambda: server.called("/api/v2/logout"))
+
+    assert till.sessions == []
+
+
 def test_too_many_tries_count_down_in_the_button(till: Till, server: TillServer, until: Until) -> None:
     server.will_answer("/api/v2/login", 429, {"code": "too_many_attempts"}, Retry_After="3")
 

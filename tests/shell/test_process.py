@@ -132,7 +132,7 @@ def test_screens_that_lost_their_session_alone_get_a_new_one_and_the_same_page(
     shell.wait_for(lambda state: state["title"] == "订单")
     server.pages["/till/orders/"] = (401, ENDED)
     shell.do("js", script="location.reload()")
-    shell.wait_for(lambda state: state["title"] == "已退出")
+    shell.wait_for(lambda _: server.called("/api/v2/web-session")[1:])
     server.pages["/till/orders/"] = (200, page("订单"))
 
     shell.wait_for(lambda state: state["title"] == "订单" and on_screens(state))
@@ -273,6 +273,16 @@ def test_closing_the_window_logs_out_and_ends_the_program(start: Start, server: 
 
     assert shell.process.wait(10) == 0
     assert len(server.called("/api/v2/logout")) == 1
+
+
+def test_the_window_closes_on_the_page_that_says_why_too(start: Start, server: TillServer) -> None:
+    shell = logged_in(start)
+    server.dead_sessions = True
+    shell.wait_for(on_native)
+
+    shell.do("close")
+
+    assert shell.process.wait(10) == 0
 
 
 def test_a_terminated_program_logs_out(start: Start, server: TillServer) -> None:
