@@ -37,9 +37,7 @@ class UnknownTicketType(RuleBroken):
     title = _("This showtime has no such ticket type")
 
     def __init__(self, ticket_type: str) -> None:
-        super().__init__(
-            {"seats": [_("No price for the ticket type %(type)s.") % {"type": ticket_type[:40]}]}
-        )
+        super().__init__({"seats": [_("No price for the ticket type %(type)s.") % {"type": ticket_type[:40]}]})
 
 
 class SalesClosed(Problem):

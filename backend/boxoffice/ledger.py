@@ -78,7 +78,7 @@ def _of_showtime(showtime: ObjectId, now: datetime) -> set[Breach]:
 def wrong_seats(
     taken: seatmap.Taken, orders: Sequence[Document], known: set[str] | None, now: datetime
 ) -> Iterator[Breach]:
-    """Yield what is wrong with the seats of one map, seen from the seats."""
+    """Yield what is wrong with the seats of one map, seen from the seats. `known` are the hall's."""
     by_id = {order["_id"]: order for order in orders}
     for name, seat in taken.items():
         order = by_id.get(seat["order"])
@@ -89,19 +89,25 @@ def wrong_seats(
             yield Breach("seats", which, f"unknown state {seat['state']}")
         elif seat["state"] == seatmap.SOLD and seat["until"] != seatmap.FOREVER:
             yield Breach("seats", which, "sold, but not for ever")
-        if order is None:
-            # A claim without an order lapses by itself; a sold seat never does.
-            if seat["state"] == seatmap.SOLD:
-                yield Breach("seats", which, "sold for an order that does not exist")
-        elif name not in {line["seat"] for line in order["seats"]}:
-            yield Breach("seats", which, "its order does not have it")
-        elif order["state"] in OVER and seatmap.is_taken(seat, now) and _is_stuck(order, now):
-            yield Breach("seats", which, f"still taken, its order is {order['state']}")
-        elif seat["state"] == seatmap.SOLD and order["state"] == OrderState.HELD:
-            if order["expiresAt"] + GRACE < now:
-                yield Breach("seats", which, "sold, but its order was never paid")
-        elif seat["state"] == seatmap.HELD and order["state"] in PAID:
-            yield Breach("seats", which, "only held, but its order is paid")
+        if what := _wrong_owner(name, seat, order, now):
+            yield Breach("seats", which, what)
+
+
+def _wrong_owner(name: str, seat: Document, order: Document | None, now: datetime) -> str:
+    """Return why `seat` cannot be its order's, or the empty string."""
+    sold = seat["state"] == seatmap.SOLD
+    if order is None:
+        # A claim without an order lapses by itself; a sold seat never does.
+        return "sold for an order that does not exist" if sold else ""
+    if name not in {line["seat"] for line in order["seats"]}:
+        return "its order does not have it"
+    if order["state"] in OVER and seatmap.is_taken(seat, now) and _is_stuck(order, now):
+        return f"still taken, its order is {order['state']}"
+    if sold and order["state"] == OrderState.HELD and order["expiresAt"] + GRACE < now:
+        return "sold, but its order was never paid"
+    if not sold and order["state"] in PAID:
+        return "only held, but its order is paid"
+    return ""
 
 
 def wrong_order(order: Document, taken: seatmap.Taken, now: datetime) -> Iterator[Breach]:

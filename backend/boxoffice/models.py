@@ -46,9 +46,7 @@ class Order(models.Model):
     refunds = DocumentField(_("refunds"), default=list)
     staff = DocumentField(_("staff"))
     device = DocumentField(_("machine"))
-    customer_phone = models.CharField(
-        _("customer's phone"), max_length=20, blank=True, db_column="customerPhone"
-    )
+    customer_phone = models.CharField(_("customer's phone"), max_length=20, blank=True, db_column="customerPhone")
     channel = models.CharField(_("channel"), max_length=20)
     created_at = models.DateTimeField(_("created"), db_column="createdAt")
     expires_at = models.DateTimeField(_("held until"), db_column="expiresAt")

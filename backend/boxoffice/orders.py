@@ -51,9 +51,7 @@ def insert_if_absent(order: Document, *, day: date) -> Document:
         return orders().find_one({"_id": order["_id"]}) or order
 
 
-def pay(
-    order: Document, payment: Document, tickets: Callable[[], list[Document]], *, now: datetime
-) -> Document | None:
+def pay(order: Document, payment: Document, tickets: Callable[[], list[Document]], *, now: datetime) -> Document | None:
     """Turn a held order into a paid one with its payment and tickets; None where it was not held any more.
 
     `tickets` makes them with fresh numbers, again where another order has one of them.

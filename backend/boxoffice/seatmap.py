@@ -6,6 +6,7 @@ sweeper finds the document by it. A showtime that nobody bought for has no docum
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,9 +28,7 @@ def seat_maps() -> MongoCollection[Document]:
     return collection("seatMaps")
 
 
-def claim(
-    showtime: ObjectId, seats: Sequence[str], *, order: ObjectId, until: datetime, now: datetime
-) -> list[str]:
+def claim(showtime: ObjectId, seats: Sequence[str], *, order: ObjectId, until: datetime, now: datetime) -> list[str]:
     """Give all of `seats` to `order` until `until`, or none; return those that someone else has: none means done.
 
     A seat is claimable when it is absent or its `until` (UTC) has passed. One update of one document: MongoDB
@@ -131,10 +130,8 @@ def drop_lapsed(document: Document, orders_alive: Collection[ObjectId], *, now: 
 
 def _open(showtime: ObjectId) -> None:
     """Begin the map of a showtime that nobody bought for yet."""
-    try:
+    with suppress(DuplicateKeyError):  # another till did, at this moment
         seat_maps().insert_one({"_id": showtime, "version": 0, "seats": {}, "nextUntil": FOREVER})
-    except DuplicateKeyError:
-        pass  # another till did, at this moment
 
 
 def _owned_elsewhere(owners: Taken, seats: Sequence[str], *, order: ObjectId, now: datetime) -> list[str]:

@@ -58,9 +58,7 @@ def with_free_seats(showtimes: Iterable[Document], *, now: datetime) -> list[Ans
     """Return showtimes in the API's shape, with the seats that are free at `now`."""
     shows = list(showtimes)
     maps = seatmap.seat_maps().find({"_id": {"$in": [show["_id"] for show in shows]}}) if shows else ()
-    gone = {
-        each["_id"]: sum(1 for seat in each["seats"].values() if seatmap.is_taken(seat, now)) for each in maps
-    }
+    gone = {each["_id"]: sum(1 for seat in each["seats"].values() if seatmap.is_taken(seat, now)) for each in maps}
     return [_showtime(show, show["seatsTotal"] - gone.get(show["_id"], 0), now) for show in shows]
 
 
@@ -113,9 +111,7 @@ def seat_map_unless(
     actor: Actor, showtime_id: ObjectId, *, known: Sequence[str], now: datetime
 ) -> tuple[Answer | None, str]:
     """Return the seat map and its ETag; no map where the caller knows that ETag already."""
-    show = require_sight(
-        collection("showtimes").find_one({"_id": showtime_id}, {"cinema": 1, "layout": 1}), actor
-    )
+    show = require_sight(collection("showtimes").find_one({"_id": showtime_id}, {"cinema": 1, "layout": 1}), actor)
     document = seatmap.read(showtime_id)
     etag = seat_map_etag(document, now)
     if etag in known:

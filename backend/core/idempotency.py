@@ -167,11 +167,7 @@ def _finish(run: _Run, response: HttpResponse) -> None:
     ours = {"_id": run.record, "state": RUNNING, "startedAt": run.started_at}
     status = response.status_code
     if 200 <= status < 300 or status in KEPT:
-        headers = {
-            name: value
-            for name, value in response.items()
-            if name == "Content-Type" or name.startswith("HX-")
-        }
+        headers = {name: value for name, value in response.items() if name == "Content-Type" or name.startswith("HX-")}
         kept = {"state": DONE, "status": status, "content": response.content, "headers": headers}
         records().update_one(ours, {"$set": kept})
     elif status in OPEN_AGAIN:

@@ -13,9 +13,7 @@ class Film(models.Model):
 
     id = ObjectIdAutoField(primary_key=True)
     title = models.CharField(_("title"), max_length=80)
-    original_title = models.CharField(
-        _("original title"), max_length=120, blank=True, db_column="originalTitle"
-    )
+    original_title = models.CharField(_("original title"), max_length=120, blank=True, db_column="originalTitle")
     duration_minutes = models.PositiveIntegerField(_("minutes"), db_column="durationMinutes")
     language = models.CharField(_("language"), max_length=20)
 
@@ -41,9 +39,7 @@ class Showtime(models.Model):
     id = ObjectIdAutoField(primary_key=True)
     film = ObjectIdField(_("film"))
     film_title = models.CharField(_("film"), max_length=80, db_column="filmTitle")
-    original_title = models.CharField(
-        _("original title"), max_length=120, blank=True, db_column="originalTitle"
-    )
+    original_title = models.CharField(_("original title"), max_length=120, blank=True, db_column="originalTitle")
     language = models.CharField(_("language"), max_length=20)
     format = models.CharField(_("format"), max_length=20)
     duration_minutes = models.PositiveIntegerField(_("minutes"), db_column="durationMinutes")

@@ -1,6 +1,7 @@
 """Every change of films and showtimes."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -57,9 +58,7 @@ def change_film(
     except DuplicateKeyError:
         raise RuleBroken({"title": [_("Another film has this title.")]}) from None
     before.pop("_id")
-    record_change(
-        "film_changed", kind="film", target=film, label=title, before=before, after=after, by=by, now=now
-    )
+    record_change("film_changed", kind="film", target=film, label=title, before=before, after=after, by=by, now=now)
 
 
 def schedule_showtime(
@@ -77,9 +76,8 @@ def schedule_showtime(
     Slot first, then showtime: a crash leaves a slot that nothing is sold in, never two shows in one hall. The
     session code is the next of the cinema's business day.
 
-    Args:
-        prices: `{ticketType, label, amount, zone?}`, amount in yuan as a Decimal or text.
-        picture: `2D`, `3D`, `IMAX`.
+    `prices` are `{ticketType, label, amount, zone?}`, amount in yuan as a Decimal or text; `picture` is `2D`,
+    `3D` or `IMAX`.
 
     Raises NotFound, HallTaken, PricesBroken.
     """
@@ -207,16 +205,12 @@ def _take_slot(showtime: Document, *, now: datetime) -> None:
         if schedules.update_one({"_id": showtime["hall"], **free}, {"$push": {"slots": slot}}).modified_count:
             # What is long over can overlap nothing; the document stays small.
             past = {"slots": {"to": {"$lt": now - SLOTS_KEPT}}}
-            schedules.update_one(
-                {"_id": showtime["hall"], "slots.to": {"$lt": now - SLOTS_KEPT}}, {"$pull": past}
-            )
+            schedules.update_one({"_id": showtime["hall"], "slots.to": {"$lt": now - SLOTS_KEPT}}, {"$pull": past})
             return
         if schedules.find_one({"_id": showtime["hall"]}, {"_id": 1}) is not None:
             break
-        try:
+        with suppress(DuplicateKeyError):  # someone else planned this hall's first show
             schedules.insert_one({"_id": showtime["hall"], "slots": []})
-        except DuplicateKeyError:
-            pass  # someone else planned this hall's first show
     raise HallTaken(_("%(hall)s is taken then.") % {"hall": showtime["hallName"]})
 
 

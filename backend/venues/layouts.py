@@ -52,15 +52,22 @@ def sellable(seats: Sequence[Seat]) -> int:
     return sum(1 for seat in seats if not seat.get("blocked"))
 
 
+def drawing(seats: Sequence[Seat], columns: int) -> list[str]:
+    """Return the text that `build` would make `seats` of."""
+    marks = {(kind, broken): mark for mark, (kind, broken) in KINDS.items()}
+    lines: dict[int, list[str]] = {seat["y"]: [GAP] * columns for seat in seats}
+    for seat in seats:
+        lines[seat["y"]][seat["x"] - 1] = marks[seat["kind"], bool(seat.get("blocked"))]
+    return ["".join(lines[y]).rstrip() for y in sorted(lines)]
+
+
 def _row(name: str, y: int, line: str, zone_of: Mapping[str, str]) -> list[Seat]:
     seats: list[Seat] = []
     for x, mark in enumerate(line, 1):
         if mark == GAP:
             continue
         if mark not in KINDS:
-            raise RuleBroken(
-                {"rows": [_("Row %(row)s: %(mark)s stands for nothing.") % {"row": name, "mark": mark}]}
-            )
+            raise RuleBroken({"rows": [_("Row %(row)s: %(mark)s stands for nothing.") % {"row": name, "mark": mark}]})
         kind, broken = KINDS[mark]
         number = str(len(seats) + 1)
         seat_id = f"{name}-{number}"
@@ -79,6 +86,4 @@ def _pair(name: str, halves: Sequence[Seat]) -> None:
         if right["x"] == left["x"] + 1:
             left["pair"], right["pair"] = right["seat"], left["seat"]
     if any("pair" not in half for half in halves):
-        raise RuleBroken(
-            {"rows": [_("Row %(row)s: a love seat has two places, side by side.") % {"row": name}]}
-        )
+        raise RuleBroken({"rows": [_("Row %(row)s: a love seat has two places, side by side.") % {"row": name}]})

@@ -12,6 +12,7 @@ from django.db.models import Model, QuerySet
 from backend.core.actor import Actor
 from backend.core.mongo import collection
 from backend.core.problems import NotFound
+from backend.venues.layouts import drawing
 
 Document = dict[str, Any]
 
@@ -28,6 +29,12 @@ def _layout(layout_id: ObjectId, _database: str) -> MappingProxyType[str, Any]:
         raise NotFound
     document["by_id"] = {seat["seat"]: seat for seat in document["seats"]}
     return MappingProxyType(document)
+
+
+def drawn(layout_id: ObjectId) -> list[str]:
+    """Return a layout as it was drawn, one text a row."""
+    found = layout(layout_id)
+    return drawing(found["seats"], found["columns"])
 
 
 def cinemas_of(actor: Actor) -> list[Document]:
@@ -49,9 +56,7 @@ def time_zone_of(cinema_document: Document | None) -> str:
     return str((cinema_document or {}).get("timeZone") or settings.TIME_ZONE)
 
 
-def within_cinemas(
-    queryset: QuerySet[Model], cinemas: Iterable[ObjectId], *, field: str = "cinema"
-) -> QuerySet[Model]:
+def within_cinemas(queryset: QuerySet[Model], cinemas: Iterable[ObjectId], *, field: str = "cinema") -> QuerySet[Model]:
     """Return `queryset` narrowed to `cinemas`; empty means all, as everywhere."""
     wanted = list(cinemas)
     return queryset.filter(**{f"{field}__in": wanted}) if wanted else queryset

@@ -19,9 +19,7 @@ from backend.venues.models import CODE
 Document = dict[str, Any]
 
 
-def add_cinema(
-    *, name: str, code: str, time_zone: str, address: str, by: Actor | None, now: datetime
-) -> ObjectId:
+def add_cinema(*, name: str, code: str, time_zone: str, address: str, by: Actor | None, now: datetime) -> ObjectId:
     """Open a cinema; raises RuleBroken where the code is taken or the time zone is none."""
     document = {"_id": ObjectId(), **_checked(name=name, code=code, time_zone=time_zone, address=address)}
     try:
@@ -58,11 +56,7 @@ def add_hall(
 ) -> ObjectId:
     """Add a hall with its first layout.
 
-    Args:
-        plan: what `layouts.build` returned.
-        zones: the words for each zone code.
-
-    Raises NotFound for a cinema that the caller does not have, RuleBroken where the name is taken.
+    `plan` is what `layouts.build` returned, `zones` has the words for each zone code. Raises NotFound for a cinema that the caller does not have, RuleBroken where the name is taken.
     """
     home = collection("cinemas").find_one({"_id": cinema}) if by is None or by.sees(cinema) else None
     if home is None:

@@ -60,7 +60,7 @@ def main() -> None:
     """Run the clients of this process."""
     showtime, clients, seed = ObjectId(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     if sys.argv[4:] == ["unguarded"]:
-        seatmap.unclaimed = lambda seats, now: {}
+        seatmap.unclaimed = lambda _seats, **_now: {}
     with ThreadPoolExecutor(clients) as pool:
         print(json.dumps(list(pool.map(lambda each: rush(showtime, seed + each), range(clients)))))
 

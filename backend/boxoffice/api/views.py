@@ -52,9 +52,7 @@ class ShowtimesView(StaffAPIView):
         wanted = selectors.day_filter(
             request.actor, cinema=object_id(cinema) if cinema else None, day=_day(plain), now=now
         )
-        found, following, previous = page(
-            plain, collection("showtimes"), filter=wanted, sort=selectors.BY_START
-        )
+        found, following, previous = page(plain, collection("showtimes"), filter=wanted, sort=selectors.BY_START)
         return page_answer(selectors.with_free_seats(found, now=now), following, previous)
 
 
@@ -71,15 +69,9 @@ class SeatMapView(StaffAPIView):
     def get(self, request: Any, showtime: str) -> HttpResponse:
         """Return the seat map as the caller sees it."""
         known = _weak_tags(django_request(request).headers.get("If-None-Match", ""))
-        answer, etag = selectors.seat_map_unless(
-            request.actor, object_id(showtime), known=known, now=clock.now()
-        )
+        answer, etag = selectors.seat_map_unless(request.actor, object_id(showtime), known=known, now=clock.now())
         headers = {"ETag": etag, "Cache-Control": PRIVATE}
-        return (
-            HttpResponse(status=304, headers=headers)
-            if answer is None
-            else json_answer(answer, headers=headers)
-        )
+        return HttpResponse(status=304, headers=headers) if answer is None else json_answer(answer, headers=headers)
 
 
 class OrdersView(StaffAPIView):
@@ -104,9 +96,7 @@ class OrdersView(StaffAPIView):
             since=instant(plain, "from"),
             before=instant(plain, "to"),
         )
-        found, following, previous = page(
-            plain, kept_orders.orders(), filter=wanted, sort=selectors.NEWEST_FIRST
-        )
+        found, following, previous = page(plain, kept_orders.orders(), filter=wanted, sort=selectors.NEWEST_FIRST)
         return page_answer([selectors.order_answer(order, now=now) for order in found], following, previous)
 
     @describe(

@@ -41,10 +41,8 @@ def pay_order(
     Seats first, then order. A crash between leaves seats that are taken by an unpaid order, never seats that
     are free and paid; a retry finishes it, or the sweeper gives the seats back once the hold is over.
 
-    Args:
-        key: its id becomes the payment's, by which a retry knows its own payment.
-        tendered: what the customer gave in cash, in yuan; exactly the total without it.
-        reference: what the terminal or the app printed, for the other methods.
+    The key's id becomes the payment's, by which a retry knows its own payment. `tendered` is what the customer
+    gave in cash, in yuan; exactly the total without it. `reference` is what the terminal or the app printed.
 
     Raises NotFound, Forbidden, HoldExpired, AlreadyPaid, OrderCancelled, MethodNotOffered, TenderedTooSmall.
     """

@@ -68,9 +68,7 @@ def load(*, now: datetime, scale: int = 1) -> Loaded:
     films, added_films = _films(now=now)
     showtimes = _showtimes(halls, films, now=now)
     orders = _sales(cinemas, now=now, count=SALES * scale)
-    return Loaded(
-        accounts=accounts, films=added_films, halls=len(halls), showtimes=showtimes, orders=orders
-    )
+    return Loaded(accounts=accounts, films=added_films, halls=len(halls), showtimes=showtimes, orders=orders)
 
 
 def _require_demo(now: datetime) -> None:
@@ -87,9 +85,7 @@ def _require_demo(now: datetime) -> None:
 def _cinema(demo: chain.DemoCinema, *, now: datetime) -> Document:
     cinemas = collection("cinemas")
     if cinemas.find_one({"code": demo.code}, {"_id": 1}) is None:
-        add_cinema(
-            name=demo.name, code=demo.code, time_zone=TIME_ZONE, address=demo.address, by=None, now=now
-        )
+        add_cinema(name=demo.name, code=demo.code, time_zone=TIME_ZONE, address=demo.address, by=None, now=now)
     return cinemas.find_one({"code": demo.code}) or {}
 
 
@@ -101,9 +97,7 @@ def _halls(cinemas: Iterable[Document], *, now: datetime) -> list[tuple[Document
             if hall.name not in there:
                 plan = layouts.build(hall.drawing, zones=hall.zones)
                 zones = {code: chain.ZONES[code] for code in ("standard", *hall.zones)}
-                new = add_hall(
-                    cinema=cinema["_id"], name=hall.name, plan=plan, zones=zones, by=None, now=now
-                )
+                new = add_hall(cinema=cinema["_id"], name=hall.name, plan=plan, zones=zones, by=None, now=now)
                 there[hall.name] = collection("halls").find_one({"_id": new}) or {}
             found.append((there[hall.name], hall))
     return found
@@ -148,9 +142,7 @@ def _films(*, now: datetime) -> tuple[list[Document], int]:
     return [by_title[title] for title, *_rest in chain.FILMS], len(missing)
 
 
-def _showtimes(
-    halls: list[tuple[Document, chain.DemoHall]], films: list[Document], *, now: datetime
-) -> int:
+def _showtimes(halls: list[tuple[Document, chain.DemoHall]], films: list[Document], *, now: datetime) -> int:
     today = business_day(now, TIME_ZONE)
     days = [today + timedelta(days=each) for each in range(DAYS)]
     planned = {
@@ -204,9 +196,7 @@ def _programme(number: int, day: date, films: list[Document]) -> list[tuple[date
 def _sales(cinemas: Iterable[Document], *, now: datetime, count: int) -> int:
     """Sell on today's shows, once a day: the busier the nearer they are to their start."""
     day = business_day(now, TIME_ZONE).isoformat()
-    claimed = collection("appState").update_one(
-        {"_id": MARK, "salesDay": {"$ne": day}}, {"$set": {"salesDay": day}}
-    )
+    claimed = collection("appState").update_one({"_id": MARK, "salesDay": {"$ne": day}}, {"$set": {"salesDay": day}})
     if not claimed.modified_count:
         return 0
     chance = random.Random(day)  # noqa: S311  # the same demo for everybody that day
@@ -256,4 +246,3 @@ def _sell(show: Document, *, by: Actor, at: datetime, chance: random.Random) -> 
     method = chance.choices(METHODS, (3, 2, 6, 3))[0]
     pay_order(key=IdempotencyKey(), order=order["_id"], method=method, by=by, now=at + timedelta(minutes=1))
     return True
-

@@ -45,8 +45,10 @@ def test_the_board_lists_the_business_day_of_the_callers_cinemas_with_free_seats
 
 def test_a_show_after_midnight_is_last_nights(till, chain: Chain):
     tomorrow = business_day(soon(), "Asia/Shanghai") + timedelta(days=3)
-    at = soon().astimezone(ZoneInfo("Asia/Shanghai")).replace(
-        year=tomorrow.year, month=tomorrow.month, day=tomorrow.day, hour=0, minute=30
+    at = (
+        soon()
+        .astimezone(ZoneInfo("Asia/Shanghai"))
+        .replace(year=tomorrow.year, month=tomorrow.month, day=tomorrow.day, hour=0, minute=30)
     )
     late = chain.show(at)
 

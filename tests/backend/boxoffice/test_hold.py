@@ -49,9 +49,7 @@ def test_a_sold_seat_is_taken_for_ever(till, other_till, showtime):
     assert other_till.seat_states(showtime, "2-2") == ["sold"]
 
 
-def test_a_hold_that_ran_out_gives_its_seats_to_the_next_without_a_sweeper(
-    till, other_till, showtime, short_hold
-):
+def test_a_hold_that_ran_out_gives_its_seats_to_the_next_without_a_sweeper(till, other_till, showtime, short_hold):
     lost = till.hold(showtime, "4-4")
     time.sleep(short_hold)
 

@@ -92,7 +92,7 @@ def test_a_ticket_number_that_exists_is_drawn_again(till, showtime, monkeypatch)
 
 def test_an_order_number_that_exists_is_drawn_again(till, showtime, monkeypatch):
     drawn = iter(["261124-000001", "261124-000001", "261124-000002"])
-    monkeypatch.setattr("backend.boxoffice.orders.new_number", lambda day: next(drawn))
+    monkeypatch.setattr("backend.boxoffice.orders.new_number", lambda _day: next(drawn))
 
     assert till.hold(showtime, "4-4")["number"] == "261124-000001"
     assert till.hold(showtime, "4-5")["number"] == "261124-000002"

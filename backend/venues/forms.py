@@ -1,0 +1,86 @@
+"""Forms of the back office for cinemas and halls: they parse and validate; the services change."""
+
+from typing import Any
+
+from bson import ObjectId
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from backend.core.actor import Actor
+from backend.core.problems import Invalid
+from backend.venues import layouts
+from backend.venues.models import CODE, Cinema, Hall
+from backend.venues.selectors import cinemas_of
+
+
+class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """A form whose values go to a service: its fields are its own, and the instance stays as it is."""
+
+    actor: Actor  # set by the admin for each request
+
+    def _post_clean(self) -> None:
+        """Leave the instance alone, neither filled nor validated: the services write the document."""
+
+
+class CinemaForm(ServiceForm):
+    """A cinema."""
+
+    name = forms.CharField(label=_("Name"), max_length=60)
+    code = forms.CharField(label=_("Code"), max_length=12, validators=[CODE])
+    time_zone = forms.CharField(label=_("Time zone"), max_length=40, initial="Asia/Shanghai")
+    address = forms.CharField(label=_("Address"), max_length=120, required=False)
+
+    class Meta:
+        """No field of the model is written by the form."""
+
+        model = Cinema
+        fields: tuple[str, ...] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            for name in ("name", "code", "time_zone", "address"):
+                self.initial[name] = getattr(self.instance, name)
+
+
+class HallForm(ServiceForm):
+    """A hall: its name, and its seats while it is new."""
+
+    name = forms.CharField(label=_("Name"), max_length=30)
+    cinema = forms.ChoiceField(label=_("Cinema"))
+    drawing = forms.CharField(
+        label=_("Seats"),
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 14, "cols": 50, "spellcheck": "false"}),
+        help_text=_(
+            "One line a row, the screen above: . a seat, x a broken one, LL a love seat, w a place for a "
+            "wheelchair, a space an aisle."
+        ),
+    )
+
+    class Meta:
+        """No field of the model is written by the form."""
+
+        model = Hall
+        fields: tuple[str, ...] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            self.initial["name"] = self.instance.name
+            del self.fields["cinema"], self.fields["drawing"]
+            return
+        self.fields["cinema"].choices = [(str(each["_id"]), each["name"]) for each in cinemas_of(self.actor)]
+
+    def clean_cinema(self) -> ObjectId:
+        """Return the cinema's id."""
+        return ObjectId(self.cleaned_data["cinema"])
+
+    def clean_drawing(self) -> dict[str, Any]:
+        """Return the seats that the drawing stands for."""
+        rows = [line.rstrip() for line in self.cleaned_data["drawing"].splitlines()]
+        try:
+            return layouts.build([row for row in rows if row])
+        except Invalid as problem:
+            messages = [message for each in problem.extra["errors"].values() for message in each]
+            raise forms.ValidationError(messages) from None
