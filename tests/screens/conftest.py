@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +88,6 @@ def open_screen(cinema: dict[str, Any], make_till: Callable[..., Till]) -> Calla
 
 
 @pytest.fixture
-def screen(open_screen: Callable[..., Screen]) -> Iterator[Screen]:
+def screen(open_screen: Callable[..., Screen]) -> Screen:
     """A seller's screens, in English."""
     return open_screen()

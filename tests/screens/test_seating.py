@@ -9,7 +9,7 @@ def hall(*rows: str) -> list[dict]:
     """Return the seats of a drawn hall: `.` free, `#` sold, `w` wheelchair, `L` love seat half, a space an aisle."""
     seats = []
     for y, row in enumerate(rows, 1):
-        line = []
+        line: list[dict] = []
         for x, mark in enumerate(row, 1):
             if mark == " ":
                 continue

@@ -21,6 +21,7 @@ def lapse(order: str) -> None:
     document = collection("orders").find_one_and_update(
         {"number": {"$exists": True}, "state": "held"}, {"$set": {"expiresAt": past}}
     )
+    assert document is not None
     assert str(document["_id"]) == order
     untils = {f"seats.{line['seat']}.until": past for line in document["seats"]}
     collection("seatMaps").update_one({"_id": document["showtime"]}, {"$set": untils})

@@ -10,7 +10,7 @@ import backend.screens
 FOLDER = Path(backend.screens.__file__).parent
 SHEETS = sorted((FOLDER / "static" / "screens").glob("*.css"))
 SCRIPTS = sorted((FOLDER / "static" / "screens").glob("*.js"))
-COMMENT = re.compile(r"/\*.*?\*/", re.S)
+COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 # What Chromium 83, the shell's engine on Windows, does not have.
 ABSENT_IN_CSS = {
     "flex gap": r"[;{\s](row-gap|column-gap|gap)\s*:",  # grids use the older grid-gap, which never reaches flex
@@ -69,7 +69,7 @@ def test_no_style_sheet_uses_what_the_shells_engine_lacks(sheet):
     # grid-gap, as Chromium knows it in grids since 57, is the one gap that is meant.
     text = re.sub(r"grid-(row-|column-)?gap", "grid_gap", text)
 
-    found = {name for name, pattern in ABSENT_IN_CSS.items() if re.search(pattern, text, re.M)}
+    found = {name for name, pattern in ABSENT_IN_CSS.items() if re.search(pattern, text, re.MULTILINE)}
 
     assert not found
 
@@ -78,7 +78,7 @@ def test_no_style_sheet_uses_what_the_shells_engine_lacks(sheet):
 def test_no_script_uses_what_the_shells_engine_lacks(script):
     text = script.read_text(encoding="utf-8")
 
-    assert not {name for name, pattern in ABSENT_IN_SCRIPTS.items() if re.search(pattern, text, re.M)}
+    assert not {name for name, pattern in ABSENT_IN_SCRIPTS.items() if re.search(pattern, text, re.MULTILINE)}
 
 
 def test_the_lint_sees_what_it_forbids():
