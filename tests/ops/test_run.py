@@ -70,7 +70,7 @@ def test_a_database_of_another_machine_is_refused(tmp_path: Path):
         ("mongodb+srv://cluster.example.com/", False),
     ],
 )
-def test_only_loopback_addresses_are_this_machine(uri: str, ours: bool):  # noqa: FBT001 - a parameter of the table
+def test_only_loopback_addresses_are_this_machine(uri: str, ours: bool):
     assert is_loopback(uri) == ours
 
 

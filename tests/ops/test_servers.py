@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from pymongo import MongoClient
 
 from backend.devtools import servers
 from backend.devtools.children import CannotStart, free_port, program
 from backend.devtools.servers import mongo_child, mongo_server, ping, redis_server
-from tests.ops.processes import alive, eventually, read_until, started
+from tests.ops.processes import alive, children_of, eventually, read_until, started
 
 KEEPS_A_SERVER = """
 import sys, time
@@ -126,8 +127,6 @@ def test_a_native_server_that_was_not_built_says_how(tmp_path: Path, monkeypatch
 
 def test_redis_asks_for_its_password_and_hides_it_from_the_process_list(tmp_path: Path):
     with redis_server(tmp_path, "long-and-secret") as url:
-        import redis
-
         assert redis.Redis.from_url(url).ping()
         with pytest.raises(redis.AuthenticationError):
             redis.Redis.from_url(url.replace(":long-and-secret@", "")).ping()
@@ -135,12 +134,20 @@ def test_redis_asks_for_its_password_and_hides_it_from_the_process_list(tmp_path
         assert "long-and-secret" not in listed
 
 
+WATCHES = """
+import sys
+from backend.devtools import tether
+sys.exit(tether.watch(sys.argv[1:]))
+"""
+
+
 def test_the_portable_tether_ends_its_program_when_the_parent_is_gone():
-    code = "import sys; sys.argv = ['tether', '0', *sys.argv[1:]]; from backend.devtools import tether; sys.exit(tether.watch(sys.argv[2:]))"
-    tether = subprocess.Popen([sys.executable, "-c", code, "sleep", "600"], stdin=subprocess.PIPE)
+    tether = subprocess.Popen([sys.executable, "-c", WATCHES, "sleep", "600"], stdin=subprocess.PIPE)
     assert tether.stdin
-    time.sleep(0.5)
+    assert eventually(lambda: bool(children_of(tether.pid)))
+    (sleep,) = children_of(tether.pid)
 
     tether.stdin.close()
 
     assert tether.wait(10) != 0
+    assert not alive(sleep)

@@ -1,0 +1,143 @@
+"""nginx: TLS, headers, limits, what it tells the application."""
+
+import json
+import ssl
+import subprocess
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from backend.devtools import nginx
+from backend.devtools.children import program
+from tests.stack.conftest import Front
+
+SECURITY_HEADERS = ("Strict-Transport-Security", "X-Content-Type-Options", "X-Frame-Options", "Permissions-Policy")
+
+
+def device() -> dict[str, str]:
+    return {"X-Device-Id": uuid.uuid4().hex}
+
+
+def test_nginx_itself_finds_no_fault_in_the_configuration(front: Front):
+    executable = program("nginx", hint="")
+    checked = subprocess.run(
+        [executable, "-t", "-q", "-c", str(front.configuration), "-e", "/dev/stderr"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_a_place_without_a_value_is_an_error_and_no_empty_setting():
+    with pytest.raises(KeyError):
+        nginx.filled("listen ${NOWHERE};", {})
+
+
+def test_plain_http_is_sent_to_https_whatever_the_host_header_says(front: Front):
+    answer = requests.get(
+        f"{front.http_origin}/till/?a=b", headers={"Host": "evil.example"}, timeout=5, allow_redirects=False
+    )
+
+    assert (answer.status_code, answer.headers["Location"]) == (308, f"{front.origin}/till/?a=b")
+
+
+def test_old_tls_is_refused(front: Front):
+    port = int(front.origin.rpartition(":")[2])
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.load_verify_locations(front.ca_file)
+    old.maximum_version = ssl.TLSVersion.TLSv1_1
+
+    with pytest.raises(ssl.SSLError):
+        ssl.get_server_certificate(("127.0.0.1", port), ssl_version=ssl.PROTOCOL_TLSv1_1)
+
+
+def test_the_application_is_told_about_the_client_by_nginx_alone(front: Front):
+    forged = {
+        "X-Forwarded-For": "6.6.6.6",
+        "X-Forwarded-Proto": "http",
+        "X-Real-IP": "6.6.6.6",
+        "Forwarded": "for=6.6.6.6",
+    }
+
+    seen = front.get(
+        "/api/v2/session", headers={**forged, "X-Request-ID": "mine", "X-Forwarded-Host": "evil.example"}
+    ).json()
+
+    host = front.origin.removeprefix("https://")
+    assert (seen["host"], seen["x-forwarded-host"]) == (host, host)
+    assert (seen["x-forwarded-for"], seen["x-real-ip"], seen["x-forwarded-proto"]) == (
+        "127.0.0.1",
+        "127.0.0.1",
+        "https",
+    )
+    assert "forwarded" not in seen
+    assert len(seen["x-request-id"]) == 32
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/missing", "/static/app.css", "/static/missing.css", "/metrics", "/api/v2/session"]
+)
+def test_every_answer_carries_the_security_headers_once(front: Front, path: str):
+    answer = front.get(path)
+
+    for name in SECURITY_HEADERS:
+        assert len(answer.raw.headers.getlist(name)) == 1, name
+
+
+def test_static_files_are_kept_for_thirty_days_and_missing_ones_are_not(front: Front):
+    there, missing = front.get("/static/app.css"), front.get("/static/missing.css")
+
+    assert there.headers["Cache-Control"] == "public, max-age=2592000, immutable"
+    assert missing.status_code == 404
+    assert "Cache-Control" not in missing.headers
+
+
+def test_a_device_logs_in_five_times_at_once_and_then_waits_told_so_in_json(front: Front):
+    one = device()
+    answers = [front.get("/api/v2/login", headers=one) for _ in range(10)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+
+    assert 3 <= len(refused) <= 4  # a burst of 5 and the first, and perhaps one for a second that passed
+    assert refused[0].headers["Content-Type"] == "application/problem+json"
+    assert refused[0].headers["Retry-After"] == "2"
+    assert refused[0].json()["code"] == "too_many_requests"
+    assert refused[0].json()["requestId"] == refused[0].headers["X-Request-ID"]
+
+
+@pytest.mark.parametrize("path", ["/api/v2/LOGIN", "/API/v2/login/", "/api/v2/token/refresh"])
+def test_no_spelling_escapes_the_limit(front: Front, path: str):
+    one = device()
+
+    assert 429 in {front.get(path, headers=one).status_code for _ in range(10)}
+
+
+def test_twenty_staff_behind_one_address_log_in_at_once(front: Front):
+    with ThreadPoolExecutor(20) as staff:
+        statuses = list(staff.map(lambda _: front.get("/api/v2/login", headers=device()).status_code, range(20)))
+
+    assert statuses == [200] * 20
+
+
+def test_strangers_with_changing_device_ids_meet_the_ceiling_of_their_address(front: Front):
+    with ThreadPoolExecutor(16) as strangers:
+        statuses = list(strangers.map(lambda _: front.get("/api/v2/login", headers=device()).status_code, range(400)))
+
+    assert statuses.count(429) > 50
+
+
+def test_a_till_that_works_fast_is_not_slowed_down(front: Front):
+    one = device()
+
+    assert {front.get("/api/v2/session", headers=one).status_code for _ in range(20)} == {200}
+
+
+def test_the_log_hides_one_time_addresses_and_holds_one_json_object_a_line(front: Front):
+    front.get("/till/enter/very-secret-code/")
+
+    lines = front.access_log.read_text().splitlines()
+    assert json.loads(lines[-1])["uri"] == "/till/enter/***"
+    assert "very-secret-code" not in front.access_log.read_text()
