@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import redis
 import requests
 
 from backend.devtools.children import CannotStart
@@ -63,8 +64,6 @@ def test_secrets_are_readable_by_their_owner_alone(stack: Stack):
 
 
 def test_redis_takes_nobody_without_the_password(stack: Stack):
-    import redis
-
     with pytest.raises(redis.AuthenticationError):
         redis.Redis(port=int(urlsplit(stack.redis_url).port or 0)).ping()
 
