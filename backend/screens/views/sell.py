@@ -324,6 +324,8 @@ def _show(showtime: Answer, cinema: Answer, now: datetime) -> Answer:
     time = f"{starts:%H:%M}"
     if starts.date() > day:
         time = _("tonight %(time)s") % {"time": time}
+    if day != today:
+        time = f"{day.month}/{day.day} {time}"
     ends_words = _("ends %(time)s") % {"time": f"{ends:%H:%M}"}
     version = " ".join(part for part in (showtime.get("language"), showtime.get("format")) if part)
     return {
@@ -337,6 +339,7 @@ def _show(showtime: Answer, cinema: Answer, now: datetime) -> Answer:
         "sales_open": showtime["salesOpen"],
         "is_today": day == today,
         "day_words": words.day_words(day, today),
+        "short_day": f"{day.month}/{day.day}",
     }
 
 

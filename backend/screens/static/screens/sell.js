@@ -521,7 +521,25 @@ const onMap = {
   Backspace: () => { if (order()) clear(); },
 };
 
+// What is typed while the panel waits for an answer belongs to the panel that comes.
+let inFlight = 0;
+let ahead = [];
+document.addEventListener("htmx:beforeRequest", () => { inFlight += 1; });
+document.addEventListener("htmx:afterRequest", () => {
+  inFlight = Math.max(0, inFlight - 1);
+  if (inFlight) return;
+  const typed = ahead;
+  ahead = [];
+  // After the swap, which follows this event.
+  setTimeout(() => typed.forEach((key) => document.dispatchEvent(new CustomEvent("till:press", { detail: key }))), 0);
+});
+
 document.addEventListener("till:key", (event) => {
+  if (inFlight && event.detail !== "F10") {
+    ahead.push(event.detail);
+    event.preventDefault();
+    return;
+  }
   const key = event.detail;
   const digit = /^(?:Digit|Numpad)(\d)$/.exec(key);
   const plain = key.replace("Ctrl+", "");

@@ -48,6 +48,8 @@ const act = (key) => {
   if (target) target.click();
 };
 
+document.addEventListener("till:press", (event) => act(event.detail)); // a key that had to wait for an answer
+
 let waiting = []; // [{key, text, at}]
 let timer = 0;
 
@@ -131,7 +133,8 @@ document.addEventListener("htmx:configRequest", (event) => {
 document.addEventListener("htmx:afterRequest", (event) => {
   const { xhr, elt } = event.detail;
   // No answer, or one that decided nothing: the next press is the same press.
-  if (xhr.status >= 200 && xhr.status < 500 && xhr.status !== 429) keys.delete(elt.dataset.press);
+  const decided = xhr.status >= 200 && xhr.status < 500 && !xhr.getResponseHeader("Retry-After");
+  if (decided) keys.delete(elt.dataset.press);
   root.dataset.connection = xhr.status === 0 || xhr.status >= 502 ? "lost" : "good";
 });
 const reload = (status) => { if (status === 401) location.reload(); };
@@ -151,6 +154,7 @@ const complain = (id) => {
 document.addEventListener("htmx:sendError", () => complain("words-offline"));
 document.addEventListener("htmx:timeout", () => complain("words-offline"));
 document.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.xhr.status === 403 && event.detail.xhr.getResponseHeader("HX-Part") === null) complain("words-stale");
   if (event.detail.xhr.status >= 500) complain(event.detail.xhr.status > 500 ? "words-offline" : "words-fault");
 });
 document.addEventListener("htmx:beforeSwap", (event) => {
