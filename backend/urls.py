@@ -1,5 +1,7 @@
 """Every address of the server."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -8,7 +10,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from backend.accounts.web import enter
 from backend.releases.api.views import LatestClientView
 
-api = [
+api: list[Any] = [
     path("", include("backend.accounts.api.urls")),
     path("", include("backend.boxoffice.api.urls")),
     path("client/latest", LatestClientView.as_view()),

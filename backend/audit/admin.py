@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from backend.audit.models import Change, LoginLog, SecurityLog
 from backend.audit.selectors import in_cinemas
+from backend.core.http import own_cinemas
 
 
 class LogAdmin(admin.ModelAdmin):
@@ -28,7 +29,7 @@ class LogAdmin(admin.ModelAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
-        return in_cinemas(super().get_queryset(request), request.user.cinemas)
+        return in_cinemas(super().get_queryset(request), own_cinemas(request))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Model], search_term: str

@@ -13,16 +13,19 @@ class NobodyByDefault(BasePermission):
     """Refuse: a view that forgets to name its permission is closed."""
 
     def has_permission(self, request: Any, view: Any) -> bool:
+        """Return False."""
         return False
 
 
 class AlwaysJson(BaseContentNegotiation):
     """Answer JSON whatever `Accept` says: there is nothing else to negotiate."""
 
-    def select_parser(self, request: Any, parsers: Sequence[Any]) -> Any:
+    def select_parser(self, request: Any, parsers: Any) -> Any:
+        """Return the JSON parser."""
         return parsers[0] if parsers else None
 
-    def select_renderer(self, request: Any, renderers: Sequence[Any], format_suffix: str | None = None) -> Any:
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: str | None = None) -> Any:
+        """Return the JSON renderer and its media type."""
         return renderers[0], renderers[0].media_type
 
 

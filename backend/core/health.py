@@ -1,14 +1,17 @@
 """Health: whether the process lives, and whether it can serve."""
 
+import pymongo
 from django.core.cache import caches
 from django.db import DatabaseError
 from django.http import HttpResponse, JsonResponse
+from django_redis.exceptions import ConnectionInterrupted
 from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
 from backend.core.mongo import client
 from backend.core.redis import redis
 
+PATIENCE_SECONDS = 2  # a probe gives up sooner than a sale
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -20,7 +23,8 @@ def alive() -> HttpResponse:
 def ready() -> HttpResponse:
     """Answer 503 without MongoDB, and 200 with `degraded` naming Redis where it is configured and gone."""
     try:
-        client().admin.command("ping")
+        with pymongo.timeout(PATIENCE_SECONDS):
+            client().admin.command("ping")
     except (PyMongoError, DatabaseError):
         return JsonResponse({"status": "unavailable", "failed": ["mongodb"]}, status=503, headers=NO_STORE)
     degraded = []
@@ -28,6 +32,6 @@ def ready() -> HttpResponse:
         if (server := redis()) is not None:
             server.ping()
         caches["default"].get("readyz")
-    except RedisError:
+    except (RedisError, ConnectionInterrupted):
         degraded.append("redis")
     return JsonResponse({"status": "ok", "degraded": degraded}, headers=NO_STORE)

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
+from bson import ObjectId
 from django.conf import settings
 from django.http import HttpRequest
 
@@ -28,3 +29,8 @@ def client_address(request: HttpRequest) -> str:
 def public_origin(request: HttpRequest) -> str:
     """Return the origin that clients use: the setting, never the `Host` header, but for development."""
     return settings.PUBLIC_ORIGIN or f"{request.scheme}://{request.get_host()}"
+
+
+def own_cinemas(request: HttpRequest) -> tuple[ObjectId, ...]:
+    """Return the cinemas of the person signed in to the back office; empty means all."""
+    return tuple(request.user.cinemas)  # type: ignore[union-attr]  # our own user model, never an anonymous one here

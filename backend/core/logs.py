@@ -23,6 +23,7 @@ class MaskSecrets(logging.Filter):
     """Mask secrets in a record before any handler sees it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Mask, and keep the record."""
         record.msg, record.args = masked(record.getMessage()), None
         return True
 
@@ -31,6 +32,7 @@ class AddRequestId(logging.Filter):
     """Give each record the number of the request that it belongs to."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Add the number, and keep the record."""
         from backend.core.middleware import current_request_id  # noqa: PLC0415  # settings load before apps do
 
         record.request_id = current_request_id.get()
@@ -40,7 +42,7 @@ class AddRequestId(logging.Filter):
 class OneLineFormatter(logging.Formatter):
     """Write `time level logger request-id message` on one line: a newline in it forges no second entry."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)  # a log of several machines is in UTC
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
@@ -48,4 +50,5 @@ class OneLineFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one masked line."""
         return masked(super().format(record)).replace("\r", "\\r").replace("\n", "\\n")

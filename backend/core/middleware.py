@@ -55,6 +55,7 @@ class ProblemsForTheApi:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer as problem+json where Django answered with a page."""
         response = self.get_response(request)
         is_html = response.get("Content-Type", "").startswith("text/html")
         if is_html and response.status_code in self.plain and request.path_info.startswith("/api/"):
@@ -67,7 +68,7 @@ class ProblemsForTheApi:
             return None
         problem = as_problem(error)
         if problem is None:
-            log.exception("unexpected error")
+            log.error("unexpected error", exc_info=error)
             problem = Unexpected()
         return answer(problem, request)
 

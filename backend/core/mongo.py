@@ -13,7 +13,7 @@ AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 
 def collection(name: str) -> Collection[dict[str, Any]]:
     """Return the collection `name` of the product's database."""
-    return connection.get_collection(name, codec_options=AWARE)
+    return connection.get_collection(name, codec_options=AWARE)  # type: ignore[attr-defined]  # the backend's own
 
 
 def client() -> MongoClient[dict[str, Any]]:

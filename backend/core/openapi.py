@@ -39,7 +39,7 @@ def describe(
     body: type | None = None,
     problems: Sequence[int] = (),
     query: Sequence[str] = (),
-    **more: Any,
+    operation_id: str | None = None,
 ) -> Callable[[Any], Any]:
     """Return the decorator that documents one method of an API view.
 
@@ -49,6 +49,7 @@ def describe(
         body: the structure that the request's body is parsed into.
         problems: statuses answered as problem+json.
         query: names of query parameters, all optional text.
+        operation_id: the operation's name where the one made from its address is taken.
     """
     responses: dict[Any, Any] = {}
     for status, shape in answers.items():
@@ -61,11 +62,11 @@ def describe(
         request={"application/json": schema_of(body)} if body else None,
         responses=responses,
         parameters=[OpenApiParameter(name, str, OpenApiParameter.QUERY) for name in query],
-        **more,
+        operation_id=operation_id,
     )
 
 
-def add_components(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+def add_components(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Add every described structure to the schema (a postprocessing hook of drf-spectacular)."""
     _schemas, components = msgspec.json.schema_components(list(_described.values()), ref_template=REFERENCE)
     result.setdefault("components", {}).setdefault("schemas", {}).update(components)

@@ -2,9 +2,10 @@
 
 import base64
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from bson import BSON, encode
+from bson import BSON, Decimal128, ObjectId, encode
 from bson.errors import BSONError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +16,7 @@ from backend.core.problems import Invalid
 
 DEFAULT_LIMIT = 50
 MAXIMUM_LIMIT = 200
+SCALAR = str | int | float | datetime | ObjectId | Decimal128 | None
 Document = dict[str, Any]
 
 
@@ -22,7 +24,7 @@ def page(
     request: HttpRequest,
     collection: Collection[Document],
     *,
-    filter: Document,
+    filter: Document,  # noqa: A002  # PyMongo's word for it
     sort: Sequence[tuple[str, int]],
     projection: Document | None = None,
 ) -> tuple[list[Document], str | None, str | None]:
@@ -31,7 +33,7 @@ def page(
     `sort` ends with `_id`, so that ties keep one order. Raises Invalid for a wrong `limit` or `cursor`.
     """
     limit = _limit(request)
-    backwards, edge = _read_cursor(request)
+    backwards, edge = _read_cursor(request, len(sort))
     direction = -1 if backwards else 1
     order = [(field, way * direction) for field, way in sort]
     wanted = {"$and": [filter, _beyond(order, edge)]} if edge is not None else filter
@@ -76,7 +78,7 @@ def _address(request: HttpRequest, sort: Sequence[tuple[str, int]], document: Do
     return f"{public_origin(request)}{request.path}?{query.urlencode()}"
 
 
-def _read_cursor(request: HttpRequest) -> tuple[bool, list[Any] | None]:
+def _read_cursor(request: HttpRequest, length: int) -> tuple[bool, list[Any] | None]:
     text = request.GET.get("cursor")
     if not text:
         return False, None
@@ -86,7 +88,7 @@ def _read_cursor(request: HttpRequest) -> tuple[bool, list[Any] | None]:
         backwards, edge = values["b"], values["e"]
     except (ValueError, KeyError, TypeError, BSONError):
         raise Invalid({"cursor": [_("Not a cursor of this list.")]}) from None
-    # A sort value is a scalar: an object here would be a query operator.
-    if not isinstance(edge, list) or any(isinstance(value, dict | list) for value in edge):
+    # A sort value is a plain one: an object here would be a query operator, a pattern would match others.
+    if not isinstance(edge, list) or len(edge) != length or not all(isinstance(value, SCALAR) for value in edge):
         raise Invalid({"cursor": [_("Not a cursor of this list.")]})
     return bool(backwards), edge

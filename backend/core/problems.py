@@ -129,7 +129,7 @@ def answer(problem: Problem, request: HttpRequest | None) -> HttpResponse:
     return HttpResponse(body, status=problem.status, content_type=CONTENT_TYPE, headers=problem.headers)
 
 
-def as_problem(error: BaseException) -> Problem | None:
+def as_problem(error: BaseException) -> Problem | None:  # noqa: PLR0911  # a table of one line a case
     """Return the problem that `error` stands for, or None where it is a fault of ours."""
     match error:
         case Problem():

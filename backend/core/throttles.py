@@ -129,4 +129,4 @@ def forgive(key: str) -> None:
 
 
 def _run(server: Redis, script: str, key: str, *arguments: float) -> bytes:
-    return server.register_script(script)(keys=[f"throttle:{key}"], args=list(arguments))  # type: ignore[no-any-return]
+    return server.register_script(script)(keys=[f"throttle:{key}"], args=list(arguments))

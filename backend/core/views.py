@@ -15,7 +15,7 @@ class CsrfRefused(Problem):
     detail = _("Reload the page and do it again.")
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  # Django passes it
     """Answer a failed CSRF check: problem+json for programs, a page that says what to do for people."""
     problem = CsrfRefused()
     if request.path_info.startswith("/api/"):

@@ -37,6 +37,6 @@ def refuse_demo_data() -> None:
         log.warning("the database is out of reach: not checked for demo data")
         return
     finally:
-        connection.close_pool()
+        connection.close_pool()  # type: ignore[attr-defined]  # the backend's own
     if marked:
         raise ImproperlyConfigured(REFUSAL)

@@ -218,7 +218,7 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["stdout"], "level": env.text("LOG_LEVEL", "INFO")},
-    # A 4xx is an answer, not an event. The backend's own logger repeats every command with its parameters: never in a log.
+    # A 4xx is an answer, not an event; the backend's own logger repeats commands with their parameters.
     "loggers": {
         "django.request": {"level": "ERROR"},
         "django.db.backends": {"level": "WARNING"},

@@ -17,7 +17,9 @@ if len({SECRET_KEY, JWT_SECRET_KEY, NONCE_SECRET_KEY}) < 3:
 
 PUBLIC_ORIGIN = env.required("PUBLIC_ORIGIN").rstrip("/")
 if urlsplit(PUBLIC_ORIGIN).scheme != "https" or urlsplit(PUBLIC_ORIGIN).path:
-    raise ImproperlyConfigured("PUBLIC_ORIGIN must be an https origin without a path, like https://tickets.example.com.")
+    raise ImproperlyConfigured(
+        "PUBLIC_ORIGIN must be an https origin without a path, like https://tickets.example.com."
+    )
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or [str(urlsplit(PUBLIC_ORIGIN).hostname)]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_ORIGIN]
 if not REDIS_URL:
