@@ -11,6 +11,7 @@ from backend.accounts.phones import normalised
 from backend.audit.services import record_security
 from backend.core import clock
 from backend.core.http import client_address
+from backend.core.redis import out_of_reach
 from backend.core.throttles import Bucket, Strikes, forgive, strike, take
 
 
@@ -24,6 +25,8 @@ class ManagerBackend(BaseBackend):
         if request is None or not username or not password:
             return None
         phone, address, now = normalised(username) or username[:20], client_address(request), clock.now()
+        if out_of_reach():  # only one count for all workers keeps guessing slow
+            return None
         wait = take(f"admin-address:{address}", Bucket(rate=0.5, burst=30)) or strike(
             f"admin-phone:{phone}:{address}", Strikes(free=5, window=900)
         )

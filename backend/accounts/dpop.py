@@ -25,6 +25,7 @@ from backend.core import clock
 from backend.core.http import public_origin
 
 MAXIMUM_PROOF = 4096
+LATEST_TIME = 1e11  # seconds since 1970, in the year 5138
 JTI = re.compile(r"[\x21-\x7e]{8,128}\Z")
 # What a public key of each kind consists of; RFC 7638 hashes exactly these members.
 KEY_MEMBERS = {"EdDSA": ("OKP", "Ed25519", ("crv", "kty", "x")), "ES256": ("EC", "P-256", ("crv", "kty", "x", "y"))}
@@ -59,7 +60,9 @@ def _public_key(algorithm: str, jwk_json: str) -> tuple[Any, str]:
         raise InvalidProof("jwk") from None
     if not isinstance(key, Ed25519PublicKey | EllipticCurvePublicKey):
         raise InvalidProof("jwk")
-    canonical = json.dumps({name: jwk[name] for name in members}, separators=(",", ":"), sort_keys=True)
+    # From the key itself, never from the text that came: base64 has several spellings of one key.
+    own = loader.to_jwk(key, as_dict=True)
+    canonical = json.dumps({name: own[name] for name in members}, separators=(",", ":"), sort_keys=True)
     return key, _b64(hashlib.sha256(canonical.encode()).digest())
 
 
@@ -90,17 +93,19 @@ def verify(request: HttpRequest, *, access_token: str | None = None, now: dateti
         raise InvalidProof("one proof only")
     try:
         header = jwt.get_unverified_header(text)
-    except jwt.InvalidTokenError:
+    except (jwt.InvalidTokenError, ValueError, RecursionError):
         raise InvalidProof("not a JWT") from None
     algorithm, jwk = header.get("alg"), header.get("jwk")
-    if header.get("typ") != "dpop+jwt" or algorithm not in KEY_MEMBERS or not isinstance(jwk, dict):
+    if not isinstance(algorithm, str) or algorithm not in KEY_MEMBERS or not isinstance(jwk, dict):
+        raise InvalidProof("header")
+    if header.get("typ") != "dpop+jwt":
         raise InvalidProof("header")
     key, thumbprint = _public_key(algorithm, json.dumps(jwk, sort_keys=True))
     try:
         claims = jwt.decode(
             text, key, algorithms=[algorithm], options={"verify_iat": False, "verify_exp": False, "verify_aud": False}
         )
-    except (jwt.InvalidTokenError, ValueError, TypeError):
+    except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError):
         raise InvalidProof("signature") from None
     _check_claims(claims, request, access_token, now)
     nonce = claims.get("nonce")
@@ -121,13 +126,14 @@ def _check_claims(claims: dict[str, Any], request: HttpRequest, access_token: st
         same_address = False
     if not same_address:
         raise InvalidProof("htu")
-    if isinstance(iat, bool) or not isinstance(iat, int | float):
+    # JSON readers take NaN, infinity and numbers beyond any float: no time is any of these.
+    if isinstance(iat, bool) or not isinstance(iat, int | float) or not abs(iat) < LATEST_TIME:
         raise InvalidProof("iat")
     if abs(now.timestamp() - iat) > settings.CLOCK_SKEW_SECONDS:
         raise ClockSkew(serverTime=clock.iso(now))
     if access_token is not None:
         expected = _b64(hashlib.sha256(access_token.encode()).digest())
-        if not hmac.compare_digest(str(claims.get("ath", "")).encode(), expected.encode()):
+        if not hmac.compare_digest(str(claims.get("ath", "")).encode("ascii", "replace"), expected.encode()):
             raise InvalidProof("ath")
 
 

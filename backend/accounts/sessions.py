@@ -10,6 +10,7 @@ from django.conf import settings
 from backend.accounts import replay
 from backend.accounts.errors import SessionRevoked
 from backend.accounts.roles import ROLES
+from backend.audit.services import record_security
 from backend.core.actor import Actor
 from backend.core.mongo import collection
 
@@ -36,6 +37,7 @@ class LiveSession(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     proven_at: datetime | None
     cookie: str | None
+    address: str = ""
 
     def actor(self, address: str) -> Actor:
         """Return the person and machine of this session. Roles come from here, never from a token's claims."""
@@ -73,6 +75,7 @@ def _live(document: Document) -> LiveSession:
         expires_at=document["expiresAt"],
         proven_at=document.get("provenAt"),
         cookie=(document.get("web") or {}).get("cookie"),
+        address=document["address"],
     )
 
 
@@ -126,8 +129,8 @@ def _read(sid: ObjectId, now: datetime) -> LiveSession:
     return session
 
 
-def proven(sid: ObjectId, *, spent: replay.Spent, now: datetime) -> LiveSession:
-    """Return the live session behind a proven call, and note that it was proven.
+def proven(sid: ObjectId, *, spent: replay.Spent, address: str, now: datetime) -> LiveSession:
+    """Return the live session behind a proven call, and note that it was proven, and from where.
 
     Raises SessionRevoked where it is over; a missing copy means asking MongoDB, never that it is valid.
     """
@@ -137,9 +140,42 @@ def proven(sid: ObjectId, *, spent: replay.Spent, now: datetime) -> LiveSession:
     if session is None or over_because(session, now):
         session = _read(sid, now)
     if session.proven_at is None or now - session.proven_at >= MARK_EVERY:
-        collection("staffSessions").update_one({"_id": sid, "endedAt": None}, {"$set": {"provenAt": now}})
-        session = msgspec.structs.replace(session, proven_at=now)
-        replay.remember(sid, msgspec.to_builtins(session))
+        session = _mark(session, now, provenAt=now)
+        if address != session.address:
+            _note_address(session, address, now)
+    return session
+
+
+def _note_address(session: LiveSession, address: str, now: datetime) -> None:
+    """Alert, once for each, that a session is used from another address than it began at."""
+    new = {"_id": ObjectId(session.id), "addresses": {"$ne": address}}
+    if collection("staffSessions").update_one(new, {"$push": {"addresses": address}}).modified_count:
+        whose = {"user": ObjectId(session.user), "phone": session.phone, "name": session.name}
+        cinemas = [ObjectId(cinema) for cinema in session.cinemas]
+        record_security(
+            "session_at_second_address",
+            now=now,
+            user={**whose, "cinemas": cinemas},
+            machine_code=session.machine_code,
+            key=session.key,
+            reason=f"began at {session.address}",
+            address=address,
+        )
+
+
+def _mark(session: LiveSession, now: datetime, **marks: datetime) -> LiveSession:
+    """Write `marks` and keep the copy; where the session ended or changed hands meanwhile, read it anew.
+
+    So a copy whose revocation never reached Redis lives until the next mark, not for as long as it is used.
+    """
+    sid = ObjectId(session.id)
+    unchanged = {"_id": sid, "endedAt": None, "web.cookie": session.cookie}
+    if not collection("staffSessions").update_one(unchanged, {"$set": marks}).matched_count:
+        replay.forget(sid)
+        return _read(sid, now)
+    fields = {"provenAt": "proven_at", "activeAt": "active_at"}
+    session = msgspec.structs.replace(session, **{fields[name]: at for name, at in marks.items()})
+    replay.remember(sid, msgspec.to_builtins(session))
     return session
 
 
@@ -166,12 +202,12 @@ def of_screens(sid: ObjectId, *, cookie: str, now: datetime) -> LiveSession:
 
 
 def mark_active(session: LiveSession, now: datetime) -> None:
-    """Note that a person did something: a page load or a POST, not a heartbeat, refresh or poll."""
-    if now - session.active_at < MARK_EVERY:
-        return
-    sid = ObjectId(session.id)
-    collection("staffSessions").update_one({"_id": sid, "endedAt": None}, {"$set": {"activeAt": now}})
-    replay.remember(sid, msgspec.to_builtins(msgspec.structs.replace(session, active_at=now)))
+    """Note that a person did something: a page load or a POST, not a heartbeat, refresh or poll.
+
+    Raises SessionRevoked where the session ended meanwhile.
+    """
+    if now - session.active_at >= MARK_EVERY:
+        _mark(session, now, activeAt=now)
 
 
 def end(sid: ObjectId, *, reason: str, now: datetime) -> Document | None:

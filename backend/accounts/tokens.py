@@ -34,7 +34,7 @@ class KeyedTokenBackend(TokenBackend):
         """Return the secret that signed `token`."""
         try:
             kid = jwt.get_unverified_header(token).get("kid")
-        except jwt.InvalidTokenError as error:
+        except (jwt.InvalidTokenError, ValueError) as error:
             raise TokenBackendError("Token is invalid") from error
         for secret in (settings.JWT_SECRET_KEY, settings.JWT_SECRET_KEY_PREVIOUS):
             if secret and kid == key_id(secret):
@@ -79,7 +79,7 @@ def issue_pair(*, session: ObjectId, key: str, generation: int, at: datetime, en
 def _read(kind: type[StaffAccessToken] | type[StaffRefreshToken], text: str) -> dict[str, Any]:
     try:
         payload = kind(text).payload  # type: ignore[arg-type]  # the stubs want a Token here
-    except (TokenError, TokenBackendError, ValueError):
+    except (TokenError, TokenBackendError, ValueError, RecursionError):
         raise InvalidToken from None
     if not ObjectId.is_valid(str(payload.get("sid"))) or not isinstance(payload.get("cnf"), dict):
         raise InvalidToken

@@ -95,7 +95,10 @@ def till_required(permission: str, *, poll: bool = False) -> Callable[[View], Vi
             if problem is not None:
                 return render(request, "core/problem.html", {"problem": problem}, status=problem.status)
             if not poll:
-                sessions.mark_active(session, clock.now())
+                try:
+                    sessions.mark_active(session, clock.now())
+                except SessionRevoked as ended_meanwhile:
+                    return ended(request, ended_meanwhile)
             return view(request, *args, **kwargs)
 
         wrapper.permission_required = permission  # type: ignore[attr-defined]  # read by the permission sweep

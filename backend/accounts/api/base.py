@@ -50,7 +50,7 @@ def authenticate_device(request: HttpRequest) -> LiveSession:
         raise InvalidToken
     session = ObjectId(claims["sid"])
     spent = replay.spend(proof, session=session, now=now)
-    live = sessions.proven(session, spent=spent, now=now)
+    live = sessions.proven(session, spent=spent, address=client_address(request), now=now)
     if live.key != proof.key:
         raise InvalidToken
     return live

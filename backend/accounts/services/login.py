@@ -199,14 +199,14 @@ def _condition_and_change(
         "_id": user["_id"],
         "account.status.code": AccountState.ACTIVE.value,
         "session": user.get("session"),
+        "role": user["role"],
+        "cinemas": user["cinemas"],
     }
     change: Document = {"session": session}
     if bound:
         condition |= {
             "device.keyThumbprint": device["keyThumbprint"],
             "device.machineCode": device["machineCode"],
-            "role": user["role"],
-            "cinemas": user["cinemas"],
         }
         change |= {f"device.{name}": device[name] for name in ("lastLoginTime", "clientVersion", "name", "os")}
         return condition, {"$set": change}
