@@ -9,6 +9,7 @@ from bson import ObjectId
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from backend.accounts.phones import normalised
 from backend.boxoffice import orders as kept_orders
 from backend.boxoffice import seatmap, selectors
 from backend.boxoffice.errors import AlreadyPaid, HoldExpired
@@ -204,6 +205,6 @@ def _meanings(query: str) -> list[dict[str, str]]:
         meanings.append({"ticket": digits})
     if len(digits) == ORDER_DIGITS:
         meanings.append({"number": digits})
-    if words.looks_like_phone(query):
+    if normalised(query):
         meanings.append({"phone": query})
     return meanings

@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy, pgettext
 from backend.core.money import money
 
 SCANNED = re.compile(r"[Tt][A-Za-z2-7]{16,}\Z")
-PHONE = re.compile(r"\+?[\d\s-]{7,20}\Z")
 LONG_RUN = 3  # so many seats side by side are written as "9–12"
 METHODS = {
     "cash": gettext_lazy("Cash"),
@@ -143,8 +142,3 @@ def ticket_of_text(text: str) -> str:
     except (ValueError, UnicodeDecodeError):
         return ""
     return number if number.isdigit() else ""
-
-
-def looks_like_phone(text: str) -> bool:
-    """Return whether `text` may be a phone number in any usual form."""
-    return PHONE.match(text) is not None

@@ -18,7 +18,8 @@ from tests import factories
 from tests.support.till import Till
 
 KEY_GAP = 80  # ms: a person's, not a scanner's
-SCANNER_GAP = 8
+SCAN = """text => [...text, "Enter"].forEach((key) => dispatchEvent(
+    new KeyboardEvent("keydown", { key, code: key === "Enter" ? key : `Digit${key}`, cancelable: true })))"""
 # What browser and htmx say of a refusal (409, 422) or of a network that a test took away.
 NO_FAULT = ("status of 4", "Status Error Code 4", "net::ERR_FAILED", "htmx:sendError", "htmx:afterRequest")
 
@@ -43,9 +44,8 @@ class Shop:
             self.page.wait_for_timeout(KEY_GAP)
 
     def scan(self, text: str) -> None:
-        for character in [*text, "Enter"]:
-            self.page.keyboard.press(character)
-            self.page.wait_for_timeout(SCANNER_GAP)
+        """Type as a scanner does: faster than a driver that speaks to the browser key by key can."""
+        self.page.evaluate(SCAN, text)
 
     def step(self, name: str) -> None:
         self.page.wait_for_selector(f".sale[data-step={name}]", timeout=10_000)
@@ -281,3 +281,13 @@ def test_nothing_is_cut_off_and_the_primary_action_is_in_sight_in_either_size_an
             assert not shop.page.evaluate("document.documentElement.scrollWidth > innerWidth"), (step, width)
     shop.page.emulate_media(color_scheme="dark")
     assert shop.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(14, 16, 20)"
+
+
+def test_a_customers_payment_code_is_never_searched(shop):
+    shop.page.goto(f"{shop.till.origin}/till/orders/")
+
+    shop.scan("134512345678901234")
+    shop.page.wait_for_timeout(300)
+
+    assert shop.page.url.endswith("/till/orders/")
+    assert shop.page.get_attribute("[name=q]", "placeholder") == "A payment code is not searched"
