@@ -75,7 +75,7 @@ class OrderAdmin(admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
         """Return the orders of the caller's cinemas."""
-        return within_cinemas(super().get_queryset(request), request.user.cinemas)
+        return within_cinemas(super().get_queryset(request), request_actor(request).cinemas)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Model], search_term: str
@@ -84,7 +84,11 @@ class OrderAdmin(admin.ModelAdmin):
         term = search_term.strip()
         if not term:
             return queryset, False
-        ways = [{"number": term}, {"ticket": term}, *([{"phone": term}] if normalised(term) else [])]
+        ways: list[dict[str, Any]] = [
+            {"number": term},
+            {"ticket": term},
+            *([{"phone": term}] if normalised(term) else []),
+        ]
         filters = [orders_filter(request_actor(request), **way) for way in ways]
         found = {order["_id"] for each in filters for order in orders().find(each, {"_id": 1}).limit(FOUND_AT_MOST)}
         return queryset.filter(pk__in=list(found)), False

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from backend.core.money import money
 from backend.core.mongo import collection
 from backend.programme.models import Film, Showtime
-from backend.venues.forms import ServiceForm
+from backend.venues.forms import ServiceForm, offer
 
 PICTURES = [("2D", "2D"), ("3D", "3D"), ("IMAX", "IMAX")]
 PRICE_WORDS = (3, 5)  # type, label, amount; and zone, its label
@@ -63,14 +63,15 @@ class ShowtimeForm(ServiceForm):
         if self.instance.pk is not None:
             for name in ("film", "hall", "picture", "starts_at"):
                 del self.fields[name]
-            self.initial |= {"sales_end_at": self.instance.sales_end_at, "prices": lines_of(self.instance.prices)}
+            self.initial["sales_end_at"] = self.instance.sales_end_at
+            self.initial["prices"] = lines_of(self.instance.prices)
             return
         del self.fields["sales_end_at"]
         halls = collection("halls").find({"cinema": {"$in": list(self.actor.cinemas)}} if self.actor.cinemas else {})
         named = sorted((f"{hall['cinemaName']} {hall['name']}", str(hall["_id"])) for hall in halls)
-        self.fields["hall"].choices = [(value, name) for name, value in named]
+        offer(self, "hall", [(value, name) for name, value in named])
         films = collection("films").find({}, {"title": 1}).sort("title", 1)
-        self.fields["film"].choices = [(str(film["_id"]), film["title"]) for film in films]
+        offer(self, "film", [(str(film["_id"]), film["title"]) for film in films])
         self.initial["prices"] = "adult 成人 60\nstudent 学生 42\nchild 儿童 30\nsenior 长者 30"
 
     def clean_film(self) -> ObjectId:

@@ -140,7 +140,8 @@ def change_showtime(
     if sales_end_at > before["endsAt"]:
         raise RuleBroken({"salesEndAt": [_("A show is not sold after its end.")]})
     zones = {seat["zone"] for seat in layout_of(before["layout"])["seats"]}
-    after = {"prices": checked_prices(prices, zones=zones), "salesEndAt": sales_end_at}
+    kept = checked_prices(prices, zones=zones)
+    after = {"prices": kept, "salesEndAt": sales_end_at}
     collection("showtimes").update_one({"_id": showtime}, {"$set": after})
     record_change(
         "showtime_changed",
@@ -148,7 +149,7 @@ def change_showtime(
         target=showtime,
         label=f"{before['businessDay']} {before['code']} {before['filmTitle']}",
         before={"prices": _plain(before["prices"]), "salesEndAt": iso(before["salesEndAt"])},
-        after={"prices": _plain(after["prices"]), "salesEndAt": iso(sales_end_at)},
+        after={"prices": _plain(kept), "salesEndAt": iso(sales_end_at)},
         by=by,
         now=now,
         cinemas=[before["cinema"]],

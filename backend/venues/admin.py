@@ -32,7 +32,7 @@ class ServiceAdmin(admin.ModelAdmin):
         found = super().get_queryset(request)
         if self.cinema_field is None:
             return found
-        return within_cinemas(found, request.user.cinemas, field=self.cinema_field)
+        return within_cinemas(found, request_actor(request).cinemas, field=self.cinema_field)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Return the form with its own fields, for the caller."""

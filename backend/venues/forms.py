@@ -13,13 +13,20 @@ from backend.venues.models import CODE, Cinema, Hall
 from backend.venues.selectors import cinemas_of
 
 
-class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+class ServiceForm(forms.ModelForm):
     """A form whose values go to a service: its fields are its own, and the instance stays as it is."""
 
     actor: Actor  # set by the admin for each request
 
     def _post_clean(self) -> None:
         """Leave the instance alone, neither filled nor validated: the services write the document."""
+
+
+def offer(form: forms.Form | forms.ModelForm, name: str, choices: list[tuple[str, str]]) -> None:
+    """Offer `choices`, (value, words), in the form's field `name`."""
+    field = form.fields[name]
+    assert isinstance(field, forms.ChoiceField)
+    field.choices = choices
 
 
 class CinemaForm(ServiceForm):
@@ -70,7 +77,7 @@ class HallForm(ServiceForm):
             self.initial["name"] = self.instance.name
             del self.fields["cinema"], self.fields["drawing"]
             return
-        self.fields["cinema"].choices = [(str(each["_id"]), each["name"]) for each in cinemas_of(self.actor)]
+        offer(self, "cinema", [(str(each["_id"]), each["name"]) for each in cinemas_of(self.actor)])
 
     def clean_cinema(self) -> ObjectId:
         """Return the cinema's id."""

@@ -8,7 +8,8 @@ from django_mongodb_backend.fields import ObjectIdAutoField, ObjectIdField
 from backend.core.fields import DocumentField
 from backend.core.indexes import MongoIndex
 
-CODE = RegexValidator(r"\A[0-9A-Z]{2,12}\Z", _("2 to 12 capital letters and digits."))
+CODE_PATTERN = r"\A[0-9A-Z]{2,12}\Z"
+CODE = RegexValidator(CODE_PATTERN, _("2 to 12 capital letters and digits."))
 
 
 class Cinema(models.Model):

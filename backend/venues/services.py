@@ -1,5 +1,6 @@
 """Every change of cinemas and halls."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ from backend.core.actor import Actor
 from backend.core.mongo import collection
 from backend.core.problems import NotFound, RuleBroken
 from backend.venues import layouts
-from backend.venues.models import CODE
+from backend.venues.models import CODE, CODE_PATTERN
 
 Document = dict[str, Any]
 
@@ -56,7 +57,8 @@ def add_hall(
 ) -> ObjectId:
     """Add a hall with its first layout.
 
-    `plan` is what `layouts.build` returned, `zones` has the words for each zone code. Raises NotFound for a cinema that the caller does not have, RuleBroken where the name is taken.
+    `plan` is what `layouts.build` returned, `zones` has the words for each zone code. Raises NotFound for a
+    cinema that the caller does not have, RuleBroken where the name is taken.
     """
     home = collection("cinemas").find_one({"_id": cinema}) if by is None or by.sees(cinema) else None
     if home is None:
@@ -113,7 +115,7 @@ def _checked(*, name: str, code: str, time_zone: str, address: str) -> Document:
     errors: dict[str, list[Any]] = {}
     if not 1 <= len(name.strip()) <= 60:
         errors["name"] = [_("Between 1 and 60 characters.")]
-    if not CODE.regex.match(code):
+    if not re.match(CODE_PATTERN, code):
         errors["code"] = [CODE.message]
     if time_zone not in available_timezones():
         errors["timeZone"] = [_("Not a time zone.")]

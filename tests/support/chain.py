@@ -1,13 +1,19 @@
 """A small chain to sell in: cinemas, a hall, a film, showtimes, accounts. Built through the services."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from bson import ObjectId
+
+from backend.accounts.roles import ROLES
+from backend.accounts.services.managing import create_account
+from backend.core import clock
+from backend.core.actor import Actor
+from backend.programme.services import add_film, schedule_showtime
+from backend.venues.layouts import build
+from backend.venues.services import add_cinema, add_hall
 
 PRICES = [
     {"ticketType": "adult", "label": "成人", "amount": Decimal(60)},
@@ -31,9 +37,6 @@ class Chain:
 
     def show(self, starts_at: datetime, *, hall: ObjectId | None = None) -> ObjectId:
         """Plan a showtime and return its id."""
-        from backend.core import clock
-        from backend.programme.services import schedule_showtime
-
         return schedule_showtime(
             film=self.film, hall=hall or self.hall, starts_at=starts_at, prices=PRICES, by=None, now=clock.now()
         )
@@ -41,11 +44,6 @@ class Chain:
 
 def build_chain() -> Chain:
     """Build two cinemas of one hall each, and a film."""
-    from backend.core import clock
-    from backend.programme.services import add_film
-    from backend.venues.layouts import build
-    from backend.venues.services import add_cinema, add_hall
-
     common: dict[str, Any] = {"by": None, "now": clock.now()}
     place = {"time_zone": "Asia/Shanghai", "address": "", **common}
     cinema = add_cinema(name="星河影城", code="XH01", **place)
@@ -61,17 +59,11 @@ def build_chain() -> Chain:
 
 def account(phone: str, role: str, *cinemas: ObjectId, name: str = "王小琳") -> ObjectId:
     """Create an account whose binding window is open; without `cinemas` it has all."""
-    from backend.accounts.services.managing import create_account
-    from backend.core import clock
-
     return create_account(phone=phone, name=name, role=role, cinemas=cinemas, by=None, now=clock.now())
 
 
-def actor(role: str = "seller", *cinemas: ObjectId, **changes: Any) -> Any:
+def actor(role: str = "seller", *cinemas: ObjectId, **changes: Any) -> Actor:
     """Return a person at a till, made by hand: for services, which never ask how he logged in."""
-    from backend.accounts.roles import ROLES
-    from backend.core.actor import Actor
-
     key = str(changes.get("phone", "13900000001"))
     made: dict[str, Any] = {
         "id": ObjectId(),
@@ -89,6 +81,4 @@ def actor(role: str = "seller", *cinemas: ObjectId, **changes: Any) -> Any:
 
 def soon(minutes: float = 120) -> datetime:
     """Return a time in so many minutes."""
-    from backend.core import clock
-
     return clock.now() + timedelta(minutes=minutes)

@@ -9,8 +9,12 @@ from backend.venues.layouts import block
 PASSWORD = "cinema-demo-2026"  # noqa: S105  # printed by `make run`; demo data alone may have it
 ZONES = {"standard": "普通区", "golden": "黄金区", "love": "情侣区", "vip": "贵宾区"}
 SURCHARGE = {"golden": Decimal(10), "love": Decimal(20)}
-TICKET_TYPES = (("adult", "成人", Decimal(1)), ("student", "学生", Decimal("0.7")))
-TICKET_TYPES += (("child", "儿童", Decimal("0.5")), ("senior", "长者", Decimal("0.5")))
+TICKET_TYPES = (  # and their share of an adult's price
+    ("adult", "成人", Decimal(1)),
+    ("student", "学生", Decimal("0.7")),
+    ("child", "儿童", Decimal("0.5")),
+    ("senior", "长者", Decimal("0.5")),
+)
 
 
 @dataclass(frozen=True, kw_only=True)

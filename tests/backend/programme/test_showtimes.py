@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from bson import ObjectId
@@ -106,7 +107,7 @@ def test_prices_that_cannot_be_sold_by_are_refused(prices):
 def test_a_manager_plans_in_his_own_cinemas_alone(chain):
     manager = actor("manager", chain.cinema)
     theirs = chain.show(EVENING, hall=chain.hall_elsewhere)
-    common = {"prices": PRICES, "by": manager, "now": clock.now()}
+    common: dict[str, Any] = {"prices": PRICES, "by": manager, "now": clock.now()}
 
     with pytest.raises(NotFound):
         schedule_showtime(film=chain.film, hall=chain.hall_elsewhere, starts_at=EVENING, **common)
