@@ -84,6 +84,7 @@ class OrdersView(StaffAPIView):
         answers={200: OrderPage},
         problems=(400, 401, 403),
         query=("number", "ticket", "phone", "from", "to", "limit", "cursor"),
+        operation_id="orders_list",
     )
     def get(self, request: Any) -> HttpResponse:
         """Return a page of orders."""
