@@ -197,9 +197,7 @@ class UserAdmin(PeopleAdmin):
     def _set_status(self, request: HttpRequest, queryset: QuerySet[Model], state: AccountState) -> None:
         actor, now = request_actor(request), clock.now()
         changes = {"status": state.value}
-        self.each(
-            request, queryset, lambda user: managing.change_account(user.pk, changes=changes, by=actor, now=now)
-        )
+        self.each(request, queryset, lambda user: managing.change_account(user.pk, changes=changes, by=actor, now=now))
 
     @admin.action(description=_("Unbind the device and end the sessions"), permissions=["bind"])
     def unbind(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
@@ -238,9 +236,7 @@ class DeviceBindingAdmin(ReadOnlyPeopleAdmin):
     @admin.action(description=_("Unbind"), permissions=["bind"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
         actor, now = request_actor(request), clock.now()
-        self.each(
-            request, queryset, lambda binding: managing.revoke_binding(binding.pk, reason="", by=actor, now=now)
-        )
+        self.each(request, queryset, lambda binding: managing.revoke_binding(binding.pk, reason="", by=actor, now=now))
 
 
 @admin.register(StaffSession)

@@ -232,5 +232,3 @@ class DpopReplay(models.Model):
 def thumbprint_label(thumbprint: str) -> str:
     """Return a key's thumbprint as people compare it: the first twelve characters in groups of four."""
     return " ".join(thumbprint[start : start + 4] for start in range(0, 12, 4))
-
-

@@ -99,5 +99,3 @@ def read_refresh(text: str) -> dict[str, Any]:
 def random_secret() -> str:
     """Return 256 random bits for a one-time address or a cookie."""
     return secrets.token_urlsafe(32)
-
-

@@ -52,7 +52,9 @@ def enter(request: HttpRequest, code: str) -> HttpResponse:
 def ended(request: HttpRequest, problem: SessionRevoked) -> HttpResponse:
     """Answer that the screens' session is over: a page, with a mark that the shell reads."""
     reason = problem.extra["reason"]
-    response = render(request, "screens/ended.html", {"code": problem.code, "reason": reason, "problem": problem}, status=401)
+    response = render(
+        request, "screens/ended.html", {"code": problem.code, "reason": reason, "problem": problem}, status=401
+    )
     response["X-Till-Ended"] = reason
     response["Cache-Control"] = "no-store"
     response["Referrer-Policy"] = "no-referrer"

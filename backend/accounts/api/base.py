@@ -113,5 +113,3 @@ class ManagingAPIView(StaffAPIView):
 def no_content() -> HttpResponse:
     """Return 204."""
     return HttpResponse(status=204)
-
-

@@ -117,9 +117,7 @@ class UnbindDeviceView(ManagingAPIView):
 
     permission_required = "accounts.bind_device"
 
-    @describe(
-        summary="Take the device from an account.", body=ReasonIn, answers={200: ManagedUser}, problems=WRITE
-    )
+    @describe(summary="Take the device from an account.", body=ReasonIn, answers={200: ManagedUser}, problems=WRITE)
     def post(self, request: Any, user: str) -> HttpResponse:
         managing.unbind_device(
             object_id(user), reason=_reason(django_request(request)), by=request.actor, now=clock.now()

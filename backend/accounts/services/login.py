@@ -173,9 +173,7 @@ def _enter(attempt: Attempt, user: Document, *, bound: bool, now: datetime) -> L
         replay.bury({former: "logged_in_elsewhere"})
     if not bound:
         _note_binding(user, device, reference=reference, address=attempt.address, now=now)
-    tokens = issue_pair(
-        session=session["_id"], key=attempt.proof.key, generation=1, at=now, ends=session["expiresAt"]
-    )
+    tokens = issue_pair(session=session["_id"], key=attempt.proof.key, generation=1, at=now, ends=session["expiresAt"])
     return LoggedIn(tokens=tokens, user=user, device=device, session=session)
 
 
@@ -249,5 +247,3 @@ def _note_binding(user: Document, device: Document, *, reference: str, address: 
         reference=reference,
         address=address,
     )
-
-

@@ -1,0 +1,1 @@
+"""Tests of accounts: device proofs, the log-in, sessions and managing."""
