@@ -54,7 +54,7 @@ def _public_key(algorithm: str, jwk_json: str) -> tuple[Any, str]:
     if jwk.get("kty") != kind or jwk.get("crv") != curve or "d" in jwk or "k" in jwk:
         raise InvalidProof("jwk")
     try:
-        loader = OKPAlgorithm if algorithm == "EdDSA" else ECAlgorithm
+        loader: Any = OKPAlgorithm if algorithm == "EdDSA" else ECAlgorithm
         key = loader.from_jwk(jwk)
     except (jwt.InvalidKeyError, ValueError, KeyError, TypeError, UnsupportedAlgorithm):
         raise InvalidProof("jwk") from None

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -65,6 +64,7 @@ class UserManager(BaseUserManager["User"]):
     """Finds accounts by phone."""
 
     def get_by_natural_key(self, username: str | None) -> "User":
+        """Return the account with this phone."""
         return self.get(phone=username)
 
 

@@ -3,7 +3,6 @@
 import unicodedata
 
 import phonenumbers
-
 from django.utils.translation import gettext_lazy as _
 
 from backend.core.problems import Invalid

@@ -9,7 +9,7 @@ import logging
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from bson import ObjectId
@@ -178,7 +178,9 @@ def recall(session: ObjectId) -> tuple[str, dict[str, Any] | None, bool]:
         return "", None, False
     try:
         run = RUN.current()
-        ended, copy, proven = server.mget(f"ended:{session}", f"live:{run}:{session}", f"proven:{session}")
+        ended, copy, proven = cast(  # bytes: the client decodes nothing
+            "list[bytes | None]", server.mget(f"ended:{session}", f"live:{run}:{session}", f"proven:{session}")
+        )
     except RedisError:
         RUN.of_redis = ""
         return "", None, False

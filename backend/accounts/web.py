@@ -18,7 +18,7 @@ from backend.accounts.sessions import LiveSession
 from backend.core import clock
 from backend.core.http import client_address, public_origin
 from backend.core.ids import digest
-from backend.core.problems import Forbidden, Problem
+from backend.core.problems import Forbidden
 
 View = Callable[..., HttpResponse]
 
@@ -91,11 +91,8 @@ def till_required(permission: str, *, poll: bool = False) -> Callable[[View], Vi
             actor = session.actor(client_address(request))
             request.actor, request.staff_session = actor, session  # type: ignore[attr-defined]
             unsafe = request.method not in {"GET", "HEAD", "OPTIONS"}
-            problem: Problem | None = None
             if not actor.may(permission) or (unsafe and not _same_origin(request)):
-                problem = Forbidden()
-            if problem is not None:
-                return render(request, "core/problem.html", {"problem": problem}, status=problem.status)
+                return render(request, "core/problem.html", {"problem": Forbidden()}, status=Forbidden.status)
             if not poll:
                 try:
                     sessions.mark_active(session, clock.now())

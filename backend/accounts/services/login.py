@@ -69,16 +69,15 @@ def log_in(attempt: Attempt, *, now: datetime) -> LoggedIn:
             _throttle(attempt, own_key=user is not None and _has_key(user, attempt))
             throttled = True
         if user is None:
-            _refuse(attempt, "unknown_phone", None, now)
+            raise _refused(attempt, "unknown_phone", None, now)
         if reason := _reason_against(user, attempt, bound=bound, now=now):
-            _refuse(attempt, reason, user, now)
+            raise _refused(attempt, reason, user, now)
         done = _enter(attempt, user, bound=bound, now=now)
         if done is not None:
             if not bound:
                 forgive(_phone_key(attempt))
             return done
-    _refuse(attempt, "contested", user, now)
-    raise AssertionError  # `_refuse` always raises
+    raise _refused(attempt, "contested", user, now)
 
 
 def _has_key(user: Document, attempt: Attempt) -> bool:
@@ -100,7 +99,7 @@ def _throttle(attempt: Attempt, *, own_key: bool) -> None:
     The key that the account is bound to has a budget of its own that nobody else can spend. All others share
     one per phone, known or not, and a ceiling per address.
     """
-    limits = settings.LOGIN_THROTTLES
+    limits: dict[str, Any] = settings.LOGIN_THROTTLES
     if own_key:
         wait = take(f"login-key:{attempt.proof.key}", Bucket(**limits["own_key"]))
     else:
@@ -124,11 +123,11 @@ def _reason_against(user: Document, attempt: Attempt, *, bound: bool, now: datet
     return "" if until is not None and until > now else "window_closed"
 
 
-def _refuse(attempt: Attempt, reason: str, user: Document | None, now: datetime) -> None:
-    """Log the true reason, and raise the one answer for all of them."""
+def _refused(attempt: Attempt, reason: str, user: Document | None, now: datetime) -> LoginRefused:
+    """Log the true reason, and return the one answer for all of them."""
     reference = new_reference()
     record_login(_log_of(attempt, result="refused", reason=reason, reference=reference, now=now, user=user))
-    raise LoginRefused(reference=reference)
+    return LoginRefused(reference=reference)
 
 
 def _log_of(attempt: Attempt, **more: Any) -> Document:

@@ -41,7 +41,7 @@ def create_account(
     """
     _check_values({"name": name, "role": role, "cinemas": list(cinemas)})
     _check_reach(by, role=role, cinemas=cinemas)
-    document = {
+    document: Document = {
         "_id": ObjectId(),
         "phone": phone,
         "name": name.strip(),
@@ -75,7 +75,8 @@ def change_account(user: ObjectId, *, changes: Document, by: Actor | None, now: 
     """
     document = manageable(user, by=by)
     _check_values(changes)
-    _check_reach(by, role=changes.get("role", document["role"]), cinemas=changes.get("cinemas", document["cinemas"]))
+    wanted = {**document, **changes}
+    _check_reach(by, role=wanted["role"], cinemas=wanted["cinemas"])
     before = {**{name: document[name] for name in ("name", "role", "cinemas")}, "status": _status(document)}
     changed = {name: value for name, value in changes.items() if before[name] != value}
     if not changed:
