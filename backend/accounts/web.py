@@ -8,7 +8,6 @@ from bson import ObjectId
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from backend.accounts import sessions
@@ -33,7 +32,6 @@ def cookie_name() -> str:
 
 
 @require_GET
-@never_cache
 def enter(request: HttpRequest, code: str) -> HttpResponse:
     """Spend a one-time code, set the cookie and go to the screens' clean address."""
     if request.META.get("HTTP_SEC_FETCH_SITE", "none") != "none":

@@ -1,6 +1,8 @@
 """Settings for `make run`: this machine only, weak fixed secrets, no second factor."""
 
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -16,9 +18,13 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.items("ALLOWED_HOSTS")]
 
 
 def running_server(address_file: Path) -> str:
-    """Return the address that `make run` wrote; raises ImproperlyConfigured where no server runs."""
+    """Return the address that `make run` wrote; raises ImproperlyConfigured where no server runs there."""
     try:
-        return address_file.read_text(encoding="utf-8").strip()
+        uri = address_file.read_text(encoding="utf-8").strip()
+        server = urlsplit(uri)
+        # A killed server leaves its address behind; asking its port beats waiting for the driver to give up.
+        socket.create_connection((str(server.hostname), server.port or 27017), timeout=1).close()
+        return uri
     except OSError:
         raise ImproperlyConfigured("No database runs: start it with `make run`, or set MONGO_URI.") from None
 

@@ -3,6 +3,7 @@
 import hmac
 import json
 import time
+from typing import Any
 
 import jwt
 import pytest
@@ -11,6 +12,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from backend.accounts.dpop import issue_nonce
 from backend.accounts.replay import RUN
+from tests.factories import make_staff
 from tests.support.till import DeviceKey, Till, encoded
 
 SESSION = "/api/v2/session"
@@ -32,8 +34,6 @@ def test_a_right_proof_is_taken_once(till):
 
 
 def test_the_same_number_under_another_key_is_another_proof(till, cinema, make_till):
-    from tests.factories import make_staff
-
     other = make_till(make_staff(cinemas=[cinema])).log_in()
 
     answers = [call(each, each.proof("GET", SESSION, jti="the-same-number")) for each in (till, other)]
@@ -130,8 +130,10 @@ def test_a_proof_signed_with_the_public_key_as_a_secret_is_refused(till):
 
 
 def test_other_algorithms_and_curves_are_refused(till):
-    pss, large = rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP384R1())
-    for algorithm, key, loader in (("RS256", pss, RSAAlgorithm), ("ES384", large, ECAlgorithm)):
+    pss: Any = rsa.generate_private_key(65537, 2048)
+    large: Any = ec.generate_private_key(ec.SECP384R1())
+    kinds: list[tuple[str, Any, Any]] = [("RS256", pss, RSAAlgorithm), ("ES384", large, ECAlgorithm)]
+    for algorithm, key, loader in kinds:
         jwk = loader.to_jwk(key.public_key(), as_dict=True)
         headers = {"typ": "dpop+jwt", "jwk": jwk}
         proof = jwt.encode(till.claims("GET", SESSION), key, algorithm=algorithm, headers=headers)
