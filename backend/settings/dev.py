@@ -24,9 +24,9 @@ def running_server(address_file: Path) -> str:
         server = urlsplit(uri)
         # A killed server leaves its address behind; asking its port beats waiting for the driver to give up.
         socket.create_connection((str(server.hostname), server.port or 27017), timeout=1).close()
-        return uri
     except OSError:
         raise ImproperlyConfigured("No database runs: start it with `make run`, or set MONGO_URI.") from None
+    return uri
 
 
 MONGO_URI = env.secret("MONGO_URI") or running_server(VAR_DIR / "mongo.uri")
