@@ -17,8 +17,8 @@ def main() -> None:
     """Measure every row, or those that are named."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("rows", nargs="*", choices=[[], *ROWS], help="which rows (all)")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each side has its turn (5)")
-    parser.add_argument("--seconds", type=float, default=4.0, help="how long one turn takes (4)")
+    parser.add_argument("--rounds", type=int, default=7, help="how often each side has its turn (7)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long one turn takes, in seconds (2)")
     options = parser.parse_args()
     with stage() as running:
         seed_accounts(running, logins.accounts_needed())

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from backend.devtools import native
+from backend.devtools.children import CannotStart
 from backend.devtools.servers import NATIVE_SERVER, mongo_server, redis_server
 from tests.bench.tills import BenchTill, Server
 from tests.support.workers import gunicorn
@@ -48,7 +50,7 @@ def stage() -> Iterator[Stage]:
         directory = Path(
             running.enter_context(tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True))
         )
-        kind = "native" if NATIVE_SERVER.is_file() else "embedded"
+        kind = best_server()
         mongo = running.enter_context(mongo_server(directory / "mongo", kind))
         redis = running.enter_context(redis_server(directory / "redis"))
         (directory / "var" / "static").mkdir(parents=True)
@@ -78,11 +80,21 @@ def stage() -> Iterator[Stage]:
         )
 
 
+def best_server() -> str:
+    """Return the native server's kind, built first where cargo is, else the embedded one's."""
+    try:
+        native.build()
+    except CannotStart as missing:
+        print(f"On the embedded MongoDB: {missing}", flush=True)
+        return "embedded"
+    return "native"
+
+
 def version_of(kind: str) -> str:
     """Return name and version of the database server."""
     if kind == "native":
         said = subprocess.run([NATIVE_SERVER, "--version"], capture_output=True, text=True, check=False, timeout=10)
-        return said.stdout.strip() or said.stderr.strip() or NATIVE_SERVER.name
+        return (said.stdout.strip() or NATIVE_SERVER.name).splitlines()[0]
     from importlib.metadata import version  # noqa: PLC0415 - only where it is installed
 
     return f"secantusdb {version('secantusdb')}"
