@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -29,7 +29,6 @@ LATEST_TIME = 1e11  # seconds since 1970, in the year 5138
 JTI = re.compile(r"[\x21-\x7e]{8,128}\Z")
 # What a public key of each kind consists of; RFC 7638 hashes exactly these members.
 KEY_MEMBERS = {"EdDSA": ("OKP", "Ed25519", ("crv", "kty", "x")), "ES256": ("EC", "P-256", ("crv", "kty", "x", "y"))}
-UNRESERVED = re.compile(r"%([0-9A-Fa-f]{2})")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -74,11 +73,9 @@ def normalised_uri(uri: str) -> str:
     port = parts.port
     netloc = host if port in {None, DEFAULT_PORTS.get(scheme)} else f"{host}:{port}"
 
-    def decode(match: re.Match[str]) -> str:
-        character = chr(int(match[1], 16))
-        return character if re.match(r"[A-Za-z0-9._~-]", character) else match[0].upper()
-
-    return urlunsplit((scheme, netloc, UNRESERVED.sub(decode, parts.path) or "/", "", ""))
+    # The server sees paths decoded: so both are, and then encoded in one way.
+    path = quote(unquote(parts.path)) or "/"
+    return urlunsplit((scheme, netloc, path, "", ""))
 
 
 def verify(request: HttpRequest, *, access_token: str | None = None, now: datetime) -> Proof:

@@ -6,7 +6,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from backend.settings import environment as env
 from backend.settings.base import *
-from backend.settings.base import REDIS_URL, mongo_database
+from backend.settings.base import REDIS_URL, SILENCED_SYSTEM_CHECKS, mongo_database
 
 SECRET_KEY = env.strong_secret("SECRET_KEY")
 SECRET_KEY_FALLBACKS = [value for value in [env.secret("SECRET_KEY_PREVIOUS")] if value]
@@ -32,6 +32,8 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_SSL_REDIRECT = True
+# Preloading binds a domain in every browser for good: its owner's decision, not a setting's.
+SILENCED_SYSTEM_CHECKS = [*SILENCED_SYSTEM_CHECKS, "security.W021"]
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SESSION_COOKIE_SECURE = True
 SESSION_COOKIE_NAME = "__Host-admin"

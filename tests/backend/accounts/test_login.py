@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from backend.accounts.services import login
 from backend.core import clock
 from backend.core.mongo import collection
 from tests.factories import make_staff
@@ -183,8 +184,6 @@ def test_an_old_client_is_told_before_the_phone_is_looked_up(db, make_till, comm
 
 def test_a_role_that_changes_during_the_binding_log_in_is_not_kept(seller, make_till, monkeypatch):
     """The account is read, then changed by somebody, then entered: the session must have the new role."""
-    from backend.accounts.services import login
-
     real = login.new_session
 
     def meanwhile(**kwargs):
@@ -202,8 +201,6 @@ def test_a_role_that_changes_during_the_binding_log_in_is_not_kept(seller, make_
 
 
 def test_a_disabling_during_the_log_in_wins(seller, make_till, monkeypatch):
-    from backend.accounts.services import login
-
     real = login.new_session
 
     def meanwhile(**kwargs):

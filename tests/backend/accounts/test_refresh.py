@@ -7,6 +7,7 @@ import pytest
 
 from backend.core import clock
 from backend.core.mongo import collection
+from tests.backend.accounts.state import redis
 
 SESSION = "/api/v2/session"
 REFRESH = "/api/v2/token/refresh"
@@ -124,8 +125,6 @@ def test_sent_twice_at_once_both_get_the_one_pair(seller, make_till):
 
 def test_a_session_used_from_a_second_address_is_noted_once(till):
     collection("staffSessions").update_many({}, {"$set": {"address": "192.0.2.7", "provenAt": None}})
-    from backend.core.redis import redis
-
     redis().flushdb()
     for _ in range(2):
         till.get(SESSION)

@@ -1,0 +1,90 @@
+"""Throttles: a stranger can neither guess nor lock a cashier out."""
+
+from datetime import timedelta
+
+from backend.core import clock
+from tests.backend.accounts.state import redis
+
+
+def statuses(tills):
+    return [till.try_log_in().status_code for till in tills]
+
+
+def test_five_failures_are_free_and_then_the_waits_grow(seller, till, make_till):
+    strangers = [make_till(seller) for _ in range(6)]
+
+    assert statuses(strangers) == [401] * 5 + [429]
+    answer = strangers[0].try_log_in()
+    assert answer.json()["code"] == "too_many_attempts"
+    assert 1 <= int(answer.headers["Retry-After"]) <= 15
+    assert int(answer.headers["Retry-After"]) == answer.json()["retryAfter"]
+
+
+def test_each_further_failure_waits_longer(seller, till, make_till):
+    stranger = make_till(seller)
+    waits = []
+    for _ in range(8):
+        while (answer := stranger.try_log_in()).status_code == 401:
+            pass
+        waits.append(int(answer.headers["Retry-After"]))
+        (key,) = (each for each in redis().keys("throttle:login-phone:*"))
+        redis().hset(key, "next", "0")
+
+    assert waits == sorted(waits)
+    assert waits[-1] == 900
+
+
+def test_an_unknown_phone_is_throttled_like_a_known_one(make_till, db):
+    assert statuses([make_till("13700000000") for _ in range(7)]) == [401] * 5 + [429] * 2
+
+
+def test_strangers_cannot_spend_the_bound_machines_budget(seller, till, make_till):
+    statuses([make_till(seller) for _ in range(8)])
+
+    assert till.try_log_in().status_code == 200
+
+
+def test_the_bound_machine_has_five_log_ins_at_once_and_one_a_second(till):
+    answers: list[int] = []
+    token = ""
+    while 429 not in answers and len(answers) < 30:
+        answers.append(till.try_log_in().status_code)
+        token = till.access_token or token
+
+    assert set(answers[:4]) == {200}
+    assert answers[-1] == 429
+    till.access_token = token
+    assert till.get("/api/v2/session").status_code == 200, "a throttle ends no session"
+
+
+def test_the_machine_code_and_the_device_header_earn_nothing(seller, till, make_till):
+    liars = [make_till(seller, machine_code=till.machine_code) for _ in range(6)]
+
+    assert statuses(liars) == [401] * 5 + [429]
+
+
+def test_one_address_may_fail_sixty_times_a_minute_over_all_phones(db, make_till, settings):
+    settings.LOGIN_THROTTLES = {**settings.LOGIN_THROTTLES, "address_failures": 6}
+
+    answers = statuses([make_till(f"137000000{number:02}") for number in range(9)])
+
+    assert answers[:6] == [401] * 6
+    assert answers.count(429) >= 2
+
+
+def test_a_binding_forgives_the_failures_before_it(seller, make_till):
+    make_till(seller).log_in()
+
+    assert redis().keys("throttle:login-phone:*") == []
+
+
+def test_a_used_proof_spends_no_budget(seller, till, make_till):
+    stranger = make_till(seller)
+    stranger.try_log_in()
+    stale = stranger.proof("POST", "/api/v2/login", iat=int((clock.now() - timedelta(hours=1)).timestamp()))
+    body = b'{"phone": "%s", "machineCode": "AAAAAAAAAAAAAAAA", "device": {"name":"","os":"","clientVersion":"1.0.0"}}'
+    for _ in range(10):
+        answer = stranger.send("POST", "/api/v2/login", body % seller.phone.encode(), {"DPoP": stale})
+        assert answer.json()["code"] == "clock_skew"
+
+    assert statuses([make_till(seller) for _ in range(5)]) == [401] * 4 + [429]
