@@ -81,11 +81,11 @@ class _InProcess:
         with self.mutex:
             now = time.monotonic()
             count, after = self.state.get(key, (0.0, 0.0))
-            if after + strikes.window < now and count >= strikes.free:
-                count = 0.0
             if now < after:
                 return after - now
-            count += 1
+            if after + strikes.window < now:
+                count = 0.0
+            count, after = count + 1, now
             if count >= strikes.free:
                 after = now + min(strikes.longest, strikes.base * 2 ** min(count - strikes.free, 20))
             self.state[key] = (count, after)

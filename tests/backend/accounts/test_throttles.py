@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from backend.core import clock
+from backend.core import clock, throttles
 from tests.backend.accounts.state import redis
 
 
@@ -88,3 +88,22 @@ def test_a_used_proof_spends_no_budget(seller, till, make_till):
         assert answer.json()["code"] == "clock_skew"
 
     assert statuses([make_till(seller) for _ in range(5)]) == [401] * 4 + [429]
+
+
+def test_without_redis_one_process_counts_by_the_same_rule(settings, monkeypatch):
+    settings.REDIS_URL = ""
+    moment = [1000.0]
+    monkeypatch.setattr(throttles, "_local", throttles._InProcess())
+    monkeypatch.setattr(throttles.time, "monotonic", lambda: moment[0])
+    rule = throttles.Strikes(free=5, window=900)
+
+    assert [throttles.strike("phone", rule) for _ in range(6)] == [0] * 5 + [15]
+    moment[0] += 15
+    assert [throttles.strike("phone", rule) for _ in range(2)] == [0, 30]
+    assert [throttles.strike("other", rule) for _ in range(4)] == [0] * 4
+    moment[0] += 931
+    assert [throttles.strike(key, rule) for key in ["phone", "other"] for _ in range(6)] == ([0] * 5 + [15]) * 2
+    bucket = throttles.Bucket(rate=1, burst=5)
+    assert [throttles.take("key", bucket) for _ in range(6)] == [0] * 5 + [1]
+    throttles.forgive("phone")
+    assert throttles.strike("phone", rule) == 0
