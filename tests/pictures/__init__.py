@@ -1,0 +1,1 @@
+"""Make the pictures of the documentation: `python -m tests.pictures`."""

@@ -1,0 +1,145 @@
+"""Take a picture of every window, screen and admin page, on demo data and servers of its own, into docs/images/."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.shell.driver import ShellDriver
+from tests.support.workers import free_port, wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGES = ROOT / "docs" / "images"
+MANAGER, SELLER, PASSWORD = "13800000001", "13800000002", "cinema-demo-2026"  # the demo's, printed by `make run`
+SIZE = {"width": 1280, "height": 720}
+ADMIN_PAGES = {
+    "admin-home": "/admin/",
+    "admin-users": "/admin/accounts/user/",
+    "admin-bindings": "/admin/accounts/devicebinding/",
+    "admin-sessions": "/admin/accounts/staffsession/",
+    "admin-login-log": "/admin/audit/loginlog/",
+    "admin-security-log": "/admin/audit/securitylog/",
+    "admin-orders": "/admin/boxoffice/order/",
+}
+
+
+@contextmanager
+def demo_server(directory: Path) -> Iterator[str]:
+    """Run what `make run` runs, on a free port and an empty database, and yield its origin."""
+    port = free_port()
+    environment = {**os.environ, "VAR_DIR": str(directory / "var"), "PORT": str(port), "DEBUG": "0"}
+    process = subprocess.Popen([sys.executable, "-m", "backend.devtools.run"], cwd=ROOT, env=environment)
+    try:
+        origin = f"http://127.0.0.1:{port}"
+        wait_for(process, f"{origin}/healthz")
+        yield origin
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def until(reached: Callable[[], Any], seconds: float = 20) -> None:
+    """Wait until `reached` holds."""
+    give_up = time.monotonic() + seconds
+    while not reached():
+        if time.monotonic() > give_up:
+            raise RuntimeError("it did not happen")
+        time.sleep(0.1)
+
+
+def grab(shell: ShellDriver, name: str) -> None:
+    """Save what the shell shows, once it has stopped changing."""
+    time.sleep(1.0)
+    shell.do("grab", path=str(IMAGES / f"{name}.png"))
+
+
+def shell_at(origin: str, folder: Path) -> ShellDriver:
+    """Start a shell on a machine of its own, in Chinese."""
+    folder.mkdir()
+    (folder / "machine-id").write_text(folder.name.encode().hex().ljust(32, "0"))
+    (folder / "config.json").write_text(json.dumps({"language": "zh-hans", "heartbeat_seconds": 2}))
+    shell = ShellDriver(data_dir=folder, api_base_url=origin)
+    shell.wait_for(lambda state: state.get("ready"))
+    return shell
+
+
+def sell(shell: ShellDriver) -> None:
+    """Go through a whole sale and take a picture of each step."""
+    matches = 'document.querySelector("{}") !== null'
+
+    def shown(selector: str) -> bool:
+        return bool(shell.do("js", script=matches.format(selector)))
+
+    shell.do("log_in", phone=SELLER)
+    shell.wait_for(lambda state: state["window"] == "till" and "/till/" in state.get("url", ""))
+    until(lambda: shown(".tile"))
+    grab(shell, "board")
+    shell.click(".tile:last-of-type")
+    until(lambda: shown("[data-seat]"))
+    time.sleep(0.5)
+    shell.click("[data-size='2']")
+    until(lambda: shown(".cash button"))
+    grab(shell, "sell")
+    shell.do("key", name="Return")
+    until(lambda: shown(".sale[data-step=pay]"))
+    grab(shell, "pay")
+    shell.do("key", text="200")
+    time.sleep(0.5)
+    shell.do("key", name="Return")
+    until(lambda: shown(".sale[data-step=done]"))
+    grab(shell, "done")
+
+
+def back_office(page: Page, origin: str) -> None:
+    """Take a picture of each admin page."""
+    page.goto(f"{origin}/admin/login/?next=/admin/")
+    page.screenshot(path=IMAGES / "admin-sign-in.png")
+    page.fill("[name=username]", MANAGER)
+    page.fill("[name=password]", PASSWORD)
+    page.click("[type=submit]")
+    for name, path in ADMIN_PAGES.items():
+        page.goto(origin + path)
+        page.screenshot(path=IMAGES / f"{name}.png")
+    page.goto(f"{origin}/admin/accounts/user/?q={SELLER}")
+    page.click("#result_list tbody th a")
+    page.screenshot(path=IMAGES / "admin-user.png")
+
+
+def unbind(page: Page, origin: str) -> None:
+    """Take the seller's machine away, as a manager does."""
+    page.goto(f"{origin}/admin/accounts/user/?q={SELLER}")
+    page.check("[name=_selected_action]")
+    page.select_option("[name=action]", "unbind")
+    page.click("[name=index]")
+
+
+def main() -> None:
+    """Make all pictures anew."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch, demo_server(Path(scratch)) as origin, sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport=SIZE, locale="zh-CN")
+        with shell_at(origin, Path(scratch) / "till-1") as shell:
+            grab(shell, "login-window")
+            sell(shell)
+            with shell_at(origin, Path(scratch) / "till-2") as stranger:
+                stranger.do("log_in", phone=SELLER)
+                stranger.wait_for(lambda state: state.get("notice"))
+                grab(stranger, "login-refused")
+            back_office(page, origin)
+            unbind(page, origin)
+            shell.wait_for(lambda state: state.get("showing") == "native")
+            grab(shell, "session-ended")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
