@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from tests.shell.driver import ShellDriver
 from tests.support.workers import free_port, wait_for
@@ -19,7 +19,7 @@ from tests.support.workers import free_port, wait_for
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images"
 MANAGER, SELLER, PASSWORD = "13800000001", "13800000002", "cinema-demo-2026"  # the demo's, printed by `make run`
-SIZE = {"width": 1280, "height": 720}
+SIZE = ViewportSize(width=1280, height=720)
 ADMIN_PAGES = {
     "admin-home": "/admin/",
     "admin-users": "/admin/accounts/user/",
