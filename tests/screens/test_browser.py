@@ -258,6 +258,8 @@ def test_a_lost_server_is_a_shape_and_words_and_the_order_is_kept(shop):
 
     shop.page.wait_for_selector("[data-connection=lost]", state="attached")
     assert "No connection. Selling is paused; this order is kept" in shop.page.inner_text("#trouble")
+    expect(shop.page.locator(".sale")).to_have_attribute("data-seats", "4-5,4-6")
+    expect(shop.page.locator("[data-seat='4-5']")).to_have_attribute("aria-selected", "true")
     shop.page.unroute("**/till/**")
 
 

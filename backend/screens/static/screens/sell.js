@@ -318,11 +318,22 @@ const send = (verb, url, values) => {
   window.htmx.ajax(verb, url, { source: panel, target: panel, swap: "innerHTML", values }).catch(() => undefined).then(() => {
     clearTimeout(slow);
     busy = false;
+    takeBack();
     const waiting = next;
     next = null;
     if (waiting) waiting();
     else look();
   });
+};
+
+/** Show the seats that are really held again where no answer confirmed the change. */
+const takeBack = () => {
+  const { confirmed, confirmedStep } = step().dataset;
+  if (confirmed === undefined) return;
+  step().dataset.seats = confirmed;
+  step().dataset.step = confirmedStep;
+  delete step().dataset.confirmed;
+  repaint();
 };
 
 const hold = (values) => {
@@ -339,6 +350,8 @@ const party = (count) => {
 const choose = (ids, wanted) => {
   const sorted = ids.slice().sort((a, b) => seats.get(a).y - seats.get(b).y || seats.get(a).x - seats.get(b).x);
   if (!sorted.length) return clear();
+  step().dataset.confirmed = step().dataset.seats || "";
+  step().dataset.confirmedStep = stage();
   step().dataset.seats = sorted.join(","); // at once; the server's answer replaces it
   if (stage() === "empty") step().dataset.step = "held";
   repaint();
