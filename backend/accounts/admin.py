@@ -17,7 +17,7 @@ from backend.accounts.roles import ROLES, roles_below
 from backend.accounts.selectors import actor_of, people_within
 from backend.accounts.services import managing
 from backend.core import clock
-from backend.core.http import client_address
+from backend.core.http import client_address, own_cinemas
 from backend.core.problems import Problem
 
 admin.site.unregister(Group)
@@ -50,7 +50,7 @@ class PeopleAdmin(admin.ModelAdmin):
     search_fields = ("phone",)  # shows the box; `get_search_results` searches
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
-        return people_within(super().get_queryset(request), request.user.cinemas)
+        return people_within(super().get_queryset(request), own_cinemas(request))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Model], search_term: str

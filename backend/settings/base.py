@@ -197,7 +197,6 @@ SIMPLE_JWT = {"USER_ID_FIELD": "pk", "ALGORITHM": "HS256"}
 HALL_CLEANING_MINUTES = 10  # between the end of one show and the start of the next in the same hall
 SALES_END_AFTER_START_MINUTES = 15
 HOLD_SECONDS = 5 * 60
-HOLD_LIMIT_SECONDS = 10 * 60  # from the first hold, however often it is renewed
 SEATS_PER_ORDER = 50
 IDEMPOTENCY_TAKEOVER_SECONDS = 30  # a request that has not answered by then has died
 
