@@ -1,9 +1,7 @@
 """Device proofs: DPoP (RFC 9449) with a nonce on every answer, so that a log-in is one request."""
 
-import base64
 import hashlib
 import hmac
-import json
 import re
 import time
 from dataclasses import dataclass
@@ -12,23 +10,17 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-import jwt
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.conf import settings
 from django.http import HttpRequest
-from jwt.algorithms import ECAlgorithm, OKPAlgorithm
 
 from backend.accounts.errors import ClockSkew, InvalidProof, UseNonce
+from backend.accounts.jws import b64, verified
 from backend.core import clock
 from backend.core.http import public_origin
 
 MAXIMUM_PROOF = 4096
 LATEST_TIME = 1e11  # seconds since 1970, in the year 5138
 JTI = re.compile(r"[\x21-\x7e]{8,128}\Z")
-# What a public key of each kind consists of; RFC 7638 hashes exactly these members.
-KEY_MEMBERS = {"EdDSA": ("OKP", "Ed25519", ("crv", "kty", "x")), "ES256": ("EC", "P-256", ("crv", "kty", "x", "y"))}
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -41,30 +33,7 @@ class Proof:
     nonce: str
 
 
-def _b64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-@lru_cache(maxsize=4096)
-def _public_key(algorithm: str, jwk_json: str) -> tuple[Any, str]:
-    """Return the key object and thumbprint of a JWK; raises InvalidProof where it is no such public key."""
-    jwk = json.loads(jwk_json)
-    kind, curve, members = KEY_MEMBERS[algorithm]
-    if jwk.get("kty") != kind or jwk.get("crv") != curve or "d" in jwk or "k" in jwk:
-        raise InvalidProof("jwk")
-    try:
-        loader: Any = OKPAlgorithm if algorithm == "EdDSA" else ECAlgorithm
-        key = loader.from_jwk(jwk)
-    except (jwt.InvalidKeyError, ValueError, KeyError, TypeError, UnsupportedAlgorithm):
-        raise InvalidProof("jwk") from None
-    if not isinstance(key, Ed25519PublicKey | EllipticCurvePublicKey):
-        raise InvalidProof("jwk")
-    # From the key itself, never from the text that came: base64 has several spellings of one key.
-    own = loader.to_jwk(key, as_dict=True)
-    canonical = json.dumps({name: own[name] for name in members}, separators=(",", ":"), sort_keys=True)
-    return key, _b64(hashlib.sha256(canonical.encode()).digest())
-
-
+@lru_cache(maxsize=1024)
 def normalised_uri(uri: str) -> str:
     """Return `uri` without query and fragment, normalised after RFC 3986 section 6.2."""
     parts = urlsplit(uri)
@@ -88,27 +57,12 @@ def verify(request: HttpRequest, *, access_token: str | None = None, now: dateti
         raise InvalidProof("missing")
     if len(text) > MAXIMUM_PROOF or "," in text:  # WSGI joins repeated headers with a comma
         raise InvalidProof("one proof only")
-    try:
-        header = jwt.get_unverified_header(text)
-    except (jwt.InvalidTokenError, ValueError, RecursionError):
-        raise InvalidProof("not a JWT") from None
-    algorithm, jwk = header.get("alg"), header.get("jwk")
-    if not isinstance(algorithm, str) or algorithm not in KEY_MEMBERS or not isinstance(jwk, dict):
-        raise InvalidProof("header")
-    if header.get("typ") != "dpop+jwt":
-        raise InvalidProof("header")
-    key, thumbprint = _public_key(algorithm, json.dumps(jwk, sort_keys=True))
-    try:
-        claims = jwt.decode(
-            text, key, algorithms=[algorithm], options={"verify_iat": False, "verify_exp": False, "verify_aud": False}
-        )
-    except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError):
-        raise InvalidProof("signature") from None
+    signer, claims = verified(text, kind="dpop+jwt")
     _check_claims(claims, request, access_token, now)
     nonce = claims.get("nonce")
     if not isinstance(nonce, str):
         raise UseNonce
-    return Proof(key=thumbprint, jti=claims["jti"], nonce=nonce)
+    return Proof(key=signer.thumbprint, jti=claims["jti"], nonce=nonce)
 
 
 def _check_claims(claims: dict[str, Any], request: HttpRequest, access_token: str | None, now: datetime) -> None:
@@ -129,13 +83,13 @@ def _check_claims(claims: dict[str, Any], request: HttpRequest, access_token: st
     if abs(now.timestamp() - iat) > settings.CLOCK_SKEW_SECONDS:
         raise ClockSkew(serverTime=clock.iso(now))
     if access_token is not None:
-        expected = _b64(hashlib.sha256(access_token.encode()).digest())
+        expected = b64(hashlib.sha256(access_token.encode()).digest())
         if not hmac.compare_digest(str(claims.get("ath", "")).encode("ascii", "replace"), expected.encode()):
             raise InvalidProof("ath")
 
 
 def _mac(secret: str, stamp: str, run: str) -> str:
-    return _b64(hmac.digest(secret.encode(), f"{stamp}|{run}".encode(), "sha256")[:18])
+    return b64(hmac.digest(secret.encode(), f"{stamp}|{run}".encode(), "sha256")[:18])
 
 
 def issue_nonce(run: str) -> str:

@@ -1,6 +1,7 @@
 """Phone numbers: any usual form in, one form kept."""
 
 import unicodedata
+from functools import lru_cache
 
 import phonenumbers
 from django.utils.translation import gettext_lazy as _
@@ -8,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from backend.core.problems import Invalid
 
 
+@lru_cache(maxsize=4096)
 def normalised(text: str) -> str | None:
     """Return 11 digits for a +86 mobile, else E.164; None where `text` is no phone number.
 

@@ -15,26 +15,37 @@ import msgspec
 from bson import ObjectId
 from django.conf import settings
 from pymongo.errors import DuplicateKeyError
+from redis import Redis
 from redis.exceptions import RedisError
 
 from backend.accounts.dpop import Proof, nonce_holds
 from backend.accounts.errors import InvalidProof, UseNonce
+from backend.core import throttles
 from backend.core.mongo import collection
-from backend.core.redis import redis
+from backend.core.redis import redis, run_script
+from backend.core.throttles import TAKE_FUNCTION, Bucket
 
 log = logging.getLogger(__name__)
 
-# KEYS: proof, tombstone, proven mark; ARGV: run id, seconds a proof is kept, seconds a mark is kept, session.
+# Each of these begins with the proof. KEYS: proof, ...; ARGV: run id, seconds a proof is kept, ...
 SPEND = """
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
 if run ~= ARGV[1] then return {'other_run', run} end
 if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[2]) then return {'replayed', run} end
-if ARGV[4] == '' then return {'fresh', run} end
+"""
+SPEND_ALONE = SPEND + "return {'fresh', run, ''}"
+# ... tombstone, proven mark; ... seconds a mark is kept, session.
+SPEND_IN_SESSION = (
+    SPEND
+    + """
 local ended = redis.call('GET', KEYS[2])
 if ended then return {'ended', run, ended} end
 redis.call('SET', KEYS[3], '1', 'EX', ARGV[3])
 return {'fresh', run, redis.call('GET', 'live:' .. run .. ':' .. ARGV[4]) or ''}
 """
+)
+# ... budget; ... rate, burst.
+SPEND_AND_TAKE = TAKE_FUNCTION + SPEND + "return {'fresh', run, take(KEYS[2], tonumber(ARGV[3]), tonumber(ARGV[4]))}"
 # KEYS: tombstone, entry; ARGV: entry, seconds. A tombstone is never written over.
 REMEMBER = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
@@ -74,31 +85,60 @@ class _Run:
 RUN = _Run()
 
 
-def spend(proof: Proof, *, session: ObjectId | None, now: datetime) -> Spent:
-    """Use up `proof` and return what Redis knows of `session`.
+def spend(proof: Proof, *, now: datetime) -> None:
+    """Use up `proof`.
 
     Raises UseNonce where the nonce is not of this run or too old, InvalidProof where the proof was used before.
     """
+    _spend(SPEND_ALONE, proof, keys=[], args=[], now=now)
+
+
+def spend_in_session(proof: Proof, session: ObjectId, *, now: datetime) -> Spent:
+    """Use up `proof` and return what Redis knows of `session`; raises like `spend`."""
+    keys, args = [f"ended:{session}", f"proven:{session}"], [settings.WEB_SESSION_PROOF_SECONDS, str(session)]
+    match _spend(SPEND_IN_SESSION, proof, keys=keys, args=args, now=now):
+        case ("ended", reason):
+            return Spent(ended=reason.decode())
+        case ("fresh", copy) if copy:
+            return Spent(session=msgspec.json.decode(copy))
+    return Spent()
+
+
+def spend_and_take(proof: Proof, budget: str, bucket: Bucket, *, now: datetime) -> float:
+    """Use up `proof` and take one from `budget`; return 0, or the seconds to wait. Raises like `spend`.
+
+    A proof that is refused takes nothing, so whoever sends one again cannot spend its owner's budget.
+    """
+    answer = _spend(
+        SPEND_AND_TAKE, proof, keys=[throttles.redis_key(budget)], args=[bucket.rate, bucket.burst], now=now
+    )
+    return float(answer[1]) if answer else throttles.take(budget, bucket)
+
+
+def _spend(script: str, proof: Proof, *, keys: list[str], args: list[Any], now: datetime) -> tuple[str, bytes] | None:
+    """Return what `script` said after the proof, or None where MongoDB keeps the proofs."""
     server = redis()
     if server is None:
         if not nonce_holds(proof.nonce, RUN.own):
             raise UseNonce
-        return _spend_in_mongodb(proof, now)
+        _spend_in_mongodb(proof, now)
+        return None
     try:
-        return _spend_in_redis(server, proof, session)
+        return _spend_in_redis(server, script, proof, keys, args)
     except RedisError as error:
         log.warning("redis is out of reach (%s): proofs are kept in MongoDB", type(error).__name__)
         RUN.of_redis = ""
         if not nonce_holds(proof.nonce, "without-redis"):
             raise UseNonce from None
-        return _spend_in_mongodb(proof, now)
+        _spend_in_mongodb(proof, now)
+        return None
 
 
 def _proof_id(proof: Proof) -> str:
     return f"{proof.key}:{hashlib.sha256(proof.jti.encode()).hexdigest()[:32]}"
 
 
-def _spend_in_redis(server: Any, proof: Proof, session: ObjectId | None) -> Spent:
+def _spend_in_redis(server: Redis, script: str, proof: Proof, keys: list[str], args: list[Any]) -> tuple[str, bytes]:
     run = RUN.current()
     if not nonce_holds(proof.nonce, run):
         # Redis may have restarted since this worker last asked: look once, then judge.
@@ -106,38 +146,24 @@ def _spend_in_redis(server: Any, proof: Proof, session: ObjectId | None) -> Spen
         run = RUN.current()
         if not nonce_holds(proof.nonce, run):
             raise UseNonce
-    sid = str(session or "")
-    keys = [f"proof:{_proof_id(proof)}", f"ended:{sid}", f"proven:{sid}"]
-    answer = [
-        part.decode()
-        for part in _script(server, SPEND)(
-            keys=keys, args=[run, settings.NONCE_SECONDS + 10, settings.WEB_SESSION_PROOF_SECONDS, sid]
-        )
-    ]
-    match answer:
-        case ["other_run", current]:
-            RUN.of_redis = current
+    outcome, current, *more = run_script(
+        server, script, keys=[f"proof:{_proof_id(proof)}", *keys], args=[run, settings.NONCE_SECONDS + 10, *args]
+    )
+    match outcome:
+        case b"other_run":
+            RUN.of_redis = current.decode()
             raise UseNonce
-        case ["replayed", _run]:
+        case b"replayed":
             raise InvalidProof("replayed")
-        case ["ended", _run, reason]:
-            return Spent(ended=reason)
-        case ["fresh", _run, copy] if copy:
-            return Spent(session=msgspec.json.decode(copy))
-    return Spent()
+    return outcome.decode(), more[0]
 
 
-def _script(server: Any, text: str) -> Any:
-    return server.register_script(text)
-
-
-def _spend_in_mongodb(proof: Proof, now: datetime) -> Spent:
+def _spend_in_mongodb(proof: Proof, now: datetime) -> None:
     expires = now + timedelta(seconds=settings.NONCE_SECONDS + 10)
     try:
         collection("dpopReplays").insert_one({"_id": _proof_id(proof), "expiresAt": expires})
     except DuplicateKeyError:
         raise InvalidProof("replayed") from None
-    return Spent()
 
 
 def remember(session: ObjectId, copy: dict[str, Any]) -> None:
@@ -146,7 +172,9 @@ def remember(session: ObjectId, copy: dict[str, Any]) -> None:
     if server is None or not RUN.of_redis:
         return
     try:
-        _script(server, REMEMBER)(
+        run_script(
+            server,
+            REMEMBER,
             keys=[f"ended:{session}", f"live:{RUN.of_redis}:{session}"],
             args=[msgspec.json.encode(copy), settings.REVOCATION_CACHE_SECONDS],
         )
@@ -160,11 +188,9 @@ def bury(sessions: dict[ObjectId, str]) -> None:
     if server is None or not sessions:
         return
     try:
-        pipeline = server.pipeline(transaction=False)
         for session, reason in sessions.items():
-            pipeline.set(f"ended:{session}", reason, ex=settings.REFRESH_TOKEN_SECONDS + 3600)
-            pipeline.delete(f"live:{RUN.current()}:{session}", f"proven:{session}")
-        pipeline.execute()
+            # Copies beside it lapse by themselves and are never asked before it.
+            server.set(f"ended:{session}", reason, ex=settings.REFRESH_TOKEN_SECONDS + 3600)
     except RedisError:
         # Copies in Redis live a minute at most and count only in the run that wrote them.
         log.exception("redis is out of reach: %d revocation(s) stand in MongoDB alone", len(sessions))

@@ -12,22 +12,25 @@ from dataclasses import dataclass
 from redis import Redis
 from redis.exceptions import RedisError
 
-from backend.core.redis import redis
+from backend.core.redis import redis, run_script
 
 log = logging.getLogger(__name__)
 
-TAKE = """
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
-local rate, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
-local state = redis.call('HMGET', KEYS[1], 'level', 'at')
-local level = math.min(burst, (tonumber(state[1]) or burst) + (now - (tonumber(state[2]) or now)) * rate)
-local wait = 0
-if level >= 1 then level = level - 1 else wait = (1 - level) / rate end
-redis.call('HSET', KEYS[1], 'level', tostring(level), 'at', tostring(now))
-redis.call('EXPIRE', KEYS[1], math.ceil(burst / rate) + 60)
-return tostring(wait)
+# A Lua function, so that a script which decides more in the same breath can take as well.
+TAKE_FUNCTION = """
+local function take(key, rate, burst)
+  local time = redis.call('TIME')
+  local now = time[1] + time[2] / 1000000
+  local state = redis.call('HMGET', key, 'level', 'at')
+  local level = math.min(burst, (tonumber(state[1]) or burst) + (now - (tonumber(state[2]) or now)) * rate)
+  local wait = 0
+  if level >= 1 then level = level - 1 else wait = (1 - level) / rate end
+  redis.call('HSET', key, 'level', tostring(level), 'at', tostring(now))
+  redis.call('EXPIRE', key, math.ceil(burst / rate) + 60)
+  return tostring(wait)
+end
 """
+TAKE = TAKE_FUNCTION + "return take(KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]))"
 STRIKE = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
@@ -95,6 +98,11 @@ class _InProcess:
 _local = _InProcess()
 
 
+def redis_key(key: str) -> str:
+    """Return where Redis keeps the budget `key`."""
+    return f"throttle:{key}"
+
+
 def take(key: str, bucket: Bucket) -> float:
     """Take one from the bucket `key`; return 0, or the seconds to wait where it is empty."""
     server = redis()
@@ -123,10 +131,11 @@ def forgive(key: str) -> None:
     _local.state.pop(key, None)
     if server is not None:
         try:
-            server.delete(f"throttle:{key}")
+            server.delete(redis_key(key))
         except RedisError:
             log.warning("redis is out of reach: strikes of %s stay until they lapse", key.partition(":")[0])
 
 
 def _run(server: Redis, script: str, key: str, *arguments: float) -> bytes:
-    return server.register_script(script)(keys=[f"throttle:{key}"], args=list(arguments))
+    answer: bytes = run_script(server, script, keys=[redis_key(key)], args=arguments)
+    return answer

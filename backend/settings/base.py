@@ -54,13 +54,13 @@ MIDDLEWARE = [
     "backend.screens.middleware.content_security_policy",
     "backend.core.middleware.problems_for_the_api",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "backend.core.page_middleware.Files",
+    "backend.core.page_middleware.Sessions",
+    "backend.core.page_middleware.Language",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "backend.core.page_middleware.Authentication",
+    "backend.core.page_middleware.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [

@@ -44,12 +44,12 @@ def authenticate_device(request: HttpRequest) -> LiveSession:
     if not token:
         raise InvalidToken
     now = clock.now()
-    claims = read_access(token)
+    claims = read_access(token, now=now)
     proof: Proof = verify(request, access_token=token, now=now)
     if claims["cnf"].get("jkt") != proof.key:
         raise InvalidToken
     session = ObjectId(claims["sid"])
-    spent = replay.spend(proof, session=session, now=now)
+    spent = replay.spend_in_session(proof, session, now=now)
     live = sessions.proven(session, spent=spent, address=client_address(request), now=now)
     if live.key != proof.key:
         raise InvalidToken

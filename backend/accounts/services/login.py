@@ -60,14 +60,13 @@ def log_in(attempt: Attempt, *, now: datetime) -> LoggedIn:
     minimum = minimum_version()
     if older(attempt.client_version, minimum):
         raise ClientTooOld(minimum=minimum)
-    replay.spend(attempt.proof, session=None, now=now)
-    throttled = False
+    admitted = False
     for _try in range(TRIES):
         user = collection("users").find_one({"phone": attempt.phone})
         bound = user is not None and _is_bound_to(user, attempt)
-        if not throttled:
-            _throttle(attempt, own_key=user is not None and _has_key(user, attempt))
-            throttled = True
+        if not admitted:
+            _admit(attempt, own_key=user is not None and _has_key(user, attempt), now=now)
+            admitted = True
         if user is None:
             raise _refused(attempt, "unknown_phone", None, now)
         if reason := _reason_against(user, attempt, bound=bound, now=now):
@@ -93,16 +92,19 @@ def _phone_key(attempt: Attempt) -> str:
     return f"login-phone:{attempt.phone}"
 
 
-def _throttle(attempt: Attempt, *, own_key: bool) -> None:
-    """Charge the budget that the proven key decides; raise TooManyAttempts where it is spent.
+def _admit(attempt: Attempt, *, own_key: bool, now: datetime) -> None:
+    """Spend the proof, and charge the budget that its key decides; raise TooManyAttempts where it is spent.
 
     The key that the account is bound to has a budget of its own that nobody else can spend. All others share
     one per phone, known or not, and a ceiling per address.
     """
     limits: dict[str, Any] = settings.LOGIN_THROTTLES
     if own_key:
-        wait = take(f"login-key:{attempt.proof.key}", Bucket(**limits["own_key"]))
+        wait = replay.spend_and_take(
+            attempt.proof, f"login-key:{attempt.proof.key}", Bucket(**limits["own_key"]), now=now
+        )
     else:
+        replay.spend(attempt.proof, now=now)
         per_minute = limits["address_failures"]
         wait = take(f"login-address:{attempt.address}", Bucket(rate=per_minute / 60, burst=per_minute))
         wait = wait or strike(_phone_key(attempt), Strikes(limits["free_failures"], limits["failure_window"]))

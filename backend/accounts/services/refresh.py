@@ -29,7 +29,7 @@ def refresh(*, token: str, proof: Proof, idempotency_key: str | None, address: s
     """
     claims = read_refresh(token)
     sid, generation = ObjectId(claims["sid"]), claims["gen"]
-    replay.spend(proof, session=None, now=now)
+    replay.spend(proof, now=now)
     if claims["cnf"].get("jkt") != proof.key:
         _note("refresh_with_other_key", sid, proof, address, now)
         raise InvalidToken

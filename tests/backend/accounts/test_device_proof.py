@@ -3,6 +3,7 @@
 import hmac
 import json
 import time
+from datetime import timedelta
 from typing import Any
 
 import jwt
@@ -12,6 +13,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from backend.accounts.dpop import issue_nonce
 from backend.accounts.replay import RUN
+from backend.core import clock
 from tests.factories import make_staff
 from tests.support.till import DeviceKey, Till, encoded
 
@@ -96,6 +98,7 @@ def test_the_address_is_compared_as_rfc_3986_says(till, uri):
         {"jwk": {"kty": "OKP", "crv": "Ed25519", "x": "AAAA"}},
         {"jwk": {"kty": "OKP", "crv": "Ed25519", "x": []}},
         {"jwk": DeviceKey().jwk},
+        {"crit": ["b64"], "b64": False},
     ],
     ids=str,
 )
@@ -160,6 +163,14 @@ def test_a_token_without_its_proofs_scheme_is_refused(till):
         answer = call(till, till.proof("GET", SESSION), Authorization=f"{scheme} {till.access_token}")
         assert code_of(answer) == "invalid_token"
     assert code_of(till.send("GET", SESSION, None, {"DPoP": till.proof("GET", SESSION)})) == "invalid_token"
+
+
+def test_a_token_runs_out_however_often_it_was_read_before(till, settings, monkeypatch):
+    assert till.get(SESSION).status_code == 200
+    later = clock.now() + timedelta(seconds=settings.ACCESS_TOKEN_SECONDS)
+    monkeypatch.setattr(clock, "now", lambda: later)
+
+    assert code_of(call(till, till.proof("GET", SESSION, iat=int(later.timestamp())))) == "invalid_token"
 
 
 def test_a_stolen_token_is_worth_nothing_with_another_key(till, make_till):

@@ -241,3 +241,14 @@ def test_the_back_offices_session_manages_too(office, seller):
     answer = office.patch(f"{USERS}/{seller.id}", {"name": "李思雨"}, content_type="application/json")
 
     assert (answer.status_code, answer.json()["name"]) == (200, "李思雨")
+
+
+def test_a_browser_that_claims_to_be_a_till_is_nobody(office, seller):
+    office.handler.enforce_csrf_checks = True
+
+    answers = [
+        office.get(USERS, headers={"DPoP": "x"}),
+        office.patch(f"{USERS}/{seller.id}", {"name": "x"}, content_type="application/json", headers={"DPoP": "x"}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [401, 401]

@@ -1,9 +1,12 @@
 """Throttles: a stranger can neither guess nor lock a cashier out."""
 
+import json
 from datetime import timedelta
 
 from backend.core import clock, throttles
 from tests.backend.accounts.state import redis
+
+DEVICE = {"name": "", "os": "", "clientVersion": "1.0.0"}
 
 
 def statuses(tills):
@@ -88,6 +91,16 @@ def test_a_used_proof_spends_no_budget(seller, till, make_till):
         assert answer.json()["code"] == "clock_skew"
 
     assert statuses([make_till(seller) for _ in range(5)]) == [401] * 4 + [429]
+
+
+def test_sending_the_owners_proof_again_spends_none_of_his_budget(till):
+    used = till.proof("POST", "/api/v2/login")
+    body = {"phone": till.phone, "machineCode": till.machine_code, "device": DEVICE}
+
+    answers = [till.send("POST", "/api/v2/login", json.dumps(body).encode(), {"DPoP": used}) for _ in range(11)]
+
+    assert [answer.status_code for answer in answers] == [200] + [401] * 10
+    assert till.try_log_in().status_code == 200
 
 
 def test_without_redis_one_process_counts_by_the_same_rule(settings, monkeypatch):
