@@ -1,7 +1,7 @@
 """Django's middleware for pages. A till's call goes round it: it has no Django session, no form and no file.
 
-What protects every answer (`Host`, HTTPS, CSRF, security headers) stays in its way; these here would find nothing to do,
-and are a quarter of a heartbeat's time.
+What protects every answer (`Host`, HTTPS, CSRF, security headers) stays in its way; these here would find nothing
+to do, and are a quarter of a heartbeat's time.
 """
 
 from typing import Any
