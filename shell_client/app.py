@@ -99,6 +99,7 @@ class Shell(QObject):
             session=session,
             heartbeat_seconds=self._config.heartbeat_seconds,
             app_name=self._config.app_name,
+            printer_name=self._config.printer,
         )
         self.till.leaving.connect(self._leave_till)
         self.till.back_to_login.connect(self._back_to_login)

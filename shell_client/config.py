@@ -19,6 +19,9 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 HEARTBEAT_RANGE = (1, 120)
 """Seconds. The ticket screens need a proven call under three minutes old: two minutes is the most."""
 
+PRINTER_NAME_LENGTH = 220
+"""The most that Windows lets a printer be called."""
+
 
 class ConfigError(Exception):
     """A setting is wrong; the message is one line that names the file and the key."""
@@ -39,6 +42,7 @@ class Config:
     language: str | None = None
     log_level: str = "INFO"
     heartbeat_seconds: float = 60
+    printer: str | None = None
 
 
 def load_config(*, environ: Mapping[str, str], program_dir: Path) -> Config:
@@ -81,6 +85,7 @@ def _checked(values: dict[str, Any], *, source: str) -> dict[str, Any]:
         "language": _language,
         "log_level": _log_level,
         "heartbeat_seconds": _heartbeat,
+        "printer": _printer,
     }
     clean: dict[str, Any] = {}
     for key, value in values.items():
@@ -145,3 +150,9 @@ def _heartbeat(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise ValueError(f"must be a number of seconds from {low} to {high}")
     return value
+
+
+def _printer(value: object) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > PRINTER_NAME_LENGTH:
+        raise ValueError(f"must be the name of a printer, 1 to {PRINTER_NAME_LENGTH} characters")
+    return value.strip()

@@ -76,6 +76,15 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "offline_next": ("{seconds} 秒后自动重试", "Next try in {seconds} s"),
     "offline_trying": ("正在重试…", "Trying…"),
+    "print_no_printer": ("没有找到打印机，票没打出。", "No printer was found; the tickets were not printed."),
+    "print_no_such_printer": (
+        "没有找到打印机“{printer}”，票没打出。",
+        "There is no printer “{printer}”; the tickets were not printed.",
+    ),
+    "print_failed": ("打印失败，票可能没有打全。", "Printing failed; tickets may be missing."),
+    "print_busy": ("上一次打印还没结束，这次没打。", "The last print is still running; this one was not made."),
+    "print_kept": ("订单已保存，可在“订单”里重新打印。", "The sale is kept; print it again from Orders."),
+    "understood": ("知道了", "OK"),
     "crashed": ("页面多次出错，已停止", "The page failed several times"),
     "crashed_do": (
         "订单和座位在服务器上，没有丢失。请重新打开；还不行就重新登录。",
@@ -124,6 +133,10 @@ class Words:
     def __call__(self, key: str, **values: object) -> str:
         """Return the words for `key` with `values` filled in."""
         return _WORDS[key][self._column].format(**values)
+
+    def sentences(self, *each: str) -> str:
+        """Return sentences as one text: only English has a space between them."""
+        return ("" if self.language == CHINESE else " ").join(each)
 
     def has(self, key: str) -> bool:
         """Tell whether there are words for `key`."""

@@ -91,7 +91,7 @@ class Strip(QFrame):
         self.setObjectName("strip")
         across = QHBoxLayout(self)
         across.setContentsMargins(20, 6, 12, 6)
-        self._words = label()
+        self._words = label(wrap=True)
         self._button = Button()
         self._button.setFixedHeight(40)
         self._action: Callable[[], None] | None = None

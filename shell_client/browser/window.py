@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 
 from PyQt5 import sip
 from PyQt5.QtCore import QPoint, QSize, Qt, QTimer, QUrl, pyqtSignal
@@ -19,6 +20,7 @@ from shell_client.api.errors import Refused, ServerUnreachable
 from shell_client.browser.native import NativePage, Strip
 from shell_client.browser.origin import Origin
 from shell_client.browser.page import TillPage, make_profile
+from shell_client.browser.printing import TicketPrinter, find_printer
 from shell_client.session import Heartbeat
 from shell_client.words import Words
 
@@ -48,6 +50,7 @@ class TillWindow(QWidget):
         session: StaffSession,
         heartbeat_seconds: float,
         app_name: str | None,
+        printer_name: str | None,
     ) -> None:
         super().__init__(None)
         self._words = words
@@ -77,6 +80,9 @@ class TillWindow(QWidget):
         self._retry.setInterval(1000)
         self._retry.timeout.connect(self._count_down)
 
+        self._printer_name = printer_name
+        self._printer = TicketPrinter(find=partial(find_printer, printer_name))
+        self._printer.not_printed.connect(self._not_printed)
         self._profile = make_profile(origin=self._origin, language=words.language)
         self.page = self._make_page()
         self.view = QWebEngineView()
@@ -85,6 +91,8 @@ class TillWindow(QWidget):
         self.view.customContextMenuRequested.connect(self._show_menu)
         self.native = NativePage()
         self.strip = Strip()
+        self.print_strip = Strip()  # of its own: a heartbeat that is well again takes the other away
+        self._printer.started.connect(self.print_strip.hide)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.native)
         self._stack.addWidget(self.view)
@@ -92,6 +100,7 @@ class TillWindow(QWidget):
         down.setContentsMargins(0, 0, 0, 0)
         down.setSpacing(0)
         down.addWidget(self.strip)
+        down.addWidget(self.print_strip)
         down.addWidget(self._stack, 1)
         self._menu = self._make_menu()
 
@@ -139,6 +148,7 @@ class TillWindow(QWidget):
         page.opened.connect(self._opened)
         page.failed.connect(self._go_offline)
         page.renderProcessTerminated.connect(self._crashed)
+        page.printRequested.connect(partial(self._printer.print_page, page))
         return page
 
     def _enter(self) -> None:
@@ -244,6 +254,7 @@ class TillWindow(QWidget):
         self._over = True
         self._retry.stop()
         self.strip.hide()
+        self.print_strip.hide()
         self.page.triggerAction(QWebEnginePage.WebAction.Stop)
         reason = str(refused.body.get("reason", ""))
         why = f"why_{reason}"
@@ -251,10 +262,21 @@ class TillWindow(QWidget):
         step = "do_log_in" if reason in ("idle", "expired", "logged_out") else "do_call"
         self._say(
             self._words("ended"),
-            f"{plain}{'' if self._words.language == 'zh-hans' else ' '}{self._words(step)}",
+            self._words.sentences(plain, self._words(step)),
             small=self._words("ended_sale"),
             actions=[(self._words("back_to_login"), self.back_to_login.emit)],
         )
+
+    # Printing
+
+    def _not_printed(self, why: str) -> None:
+        if not self._over:
+            text = self._words.sentences(self._words(why, printer=self._printer_name), self._words("print_kept"))
+            self.print_strip.say(text, action=(self._words("understood"), self._print_understood))
+
+    def _print_understood(self) -> None:
+        self.print_strip.hide()
+        (self.view if self.showing == "screens" else self.native).setFocus()  # the keys belong to the sale again
 
     # No connection
 

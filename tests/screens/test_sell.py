@@ -117,6 +117,8 @@ def test_a_cash_sale_shows_the_change_and_makes_the_tickets(screen, showtime):
     assert done.status_code == 200
     assert "<strong>¥110</strong>" in page
     assert "Received ¥200, due ¥90" in page
+    assert "Paid</p>" in page  # of the printer the page knows nothing: whoever prints tells how it went
+    assert "printing" not in page
     [order] = orders()
     assert order["state"] == "paid"
     assert all(ticket["number"][:4] in page for ticket in order["tickets"])

@@ -176,6 +176,7 @@ class Obedience(QObject):
             seen["showing"] = till.showing
             seen["native"] = till.native.words_shown() if till.showing == "native" else ""
             seen["strip"] = till.strip._words.text() if till.strip.isVisible() else ""
+            seen["print"] = till.print_strip._words.text() if till.print_strip.isVisible() else ""
             seen["url"], seen["title"] = till.page.url().toString(), till.page.title()
             seen["renderer"] = till.page.renderProcessPid()
         done(seen)

@@ -58,6 +58,8 @@ def test_the_users_file_wins_over_the_programs_and_the_environment_over_both(tmp
         ({"log_level": "LOUD"}, '"log_level" must be one of DEBUG'),
         ({"heartbeat_seconds": 600}, '"heartbeat_seconds" must be a number of seconds from 1 to 120'),
         ({"heartbeat_seconds": True}, '"heartbeat_seconds" must be a number of seconds from 1 to 120'),
+        ({"printer": " "}, '"printer" must be the name of a printer, 1 to 220 characters'),
+        ({"printer": 1}, '"printer" must be the name of a printer, 1 to 220 characters'),
         ({"app_name": ""}, '"app_name" must be a name of 1 to 40 characters'),
     ],
 )

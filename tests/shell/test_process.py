@@ -266,6 +266,25 @@ def test_permissions_and_downloads_are_denied(start: Start, server: TillServer) 
     assert on_screens(shell.state())
 
 
+def test_tickets_that_cannot_be_printed_are_told_and_the_sale_goes_on(start: Start, server: TillServer) -> None:
+    script = """<button id="print" onclick="window.print()">P</button>
+        <button id="next" onclick="document.title = '下一单'">Enter</button>"""
+    server.pages["/till/"] = (200, page("售票", body=script))
+    shell = logged_in(start, printer="没有的打印机")
+    shell.click("#print")
+
+    state = shell.wait_for(lambda state: state["print"])
+    assert state["print"] == "没有找到打印机“没有的打印机”，票没打出。订单已保存，可在“订单”里重新打印。"
+    assert on_screens(state)
+
+    beats = len(server.called("/api/v2/session"))
+    shell.click("#next")
+    shell.wait_for(lambda state: state["title"] == "下一单" and len(server.called("/api/v2/session")) > beats + 1)
+    assert shell.state()["print"], "a heartbeat took the words away"
+    shell.press("知道了")
+    shell.wait_for(lambda state: state["print"] == "")
+
+
 def test_closing_the_window_logs_out_and_ends_the_program(start: Start, server: TillServer) -> None:
     shell = logged_in(start)
 
