@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from PyQt5 import sip
-from PyQt5.QtPrintSupport import QPrinter, QPrinterInfo
+from PyQt5.QtPrintSupport import QPrinterInfo
 from PyQt5.QtWebEngineWidgets import QWebEnginePage, QWebEngineProfile
 from PyQt5.QtWidgets import QApplication
 
 from shell_client.browser import printing
 from shell_client.browser.printing import NoPrinter, TicketPrinter, find_printer
 from tests.shell.conftest import Until
+from tests.shell.paper import page_sizes, pdf_printer
 
 STYLE = (Path(__file__).parents[2] / "backend/screens/static/screens/ticket.css").read_text("utf-8")
 TICKET = '<article class="ticket"><h1 class="film">长夜将明</h1><p class="place"><b>7排10座</b></p></article>'
-POINTS_PER_MILLIMETRE = 72 / 25.4
-
-
-def paper(path: Path) -> QPrinter:
-    """Return a printer whose paper is a file."""
-    printer = QPrinter(QPrinter.PrinterMode.HighResolution)
-    printer.setOutputFormat(QPrinter.OutputFormat.PdfFormat)
-    printer.setOutputFileName(str(path))
-    return printer
-
-
-def page_sizes(path: Path) -> list[tuple[int, int]]:
-    """Return width and height of each page of a PDF file, in millimetres."""
-    boxes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", path.read_bytes())
-    return [tuple(round(float(points) / POINTS_PER_MILLIMETRE) for points in box) for box in boxes]
 
 
 @pytest.fixture
@@ -62,7 +47,7 @@ class Ears:
 
 
 def test_each_ticket_is_a_page_of_80_millimetres(tickets: QWebEnginePage, until: Until, tmp_path: Path) -> None:
-    printer = TicketPrinter(find=lambda: paper(tmp_path / "tickets.pdf"))
+    printer = TicketPrinter(find=lambda: pdf_printer(tmp_path / "tickets.pdf"))
     ears, ended = Ears(printer), []
     printer.printed.connect(lambda: ended.append("printed"))
 
@@ -75,7 +60,7 @@ def test_each_ticket_is_a_page_of_80_millimetres(tickets: QWebEnginePage, until:
 
 
 def test_a_printer_that_fails_is_told(tickets: QWebEnginePage, until: Until, tmp_path: Path) -> None:
-    printer = TicketPrinter(find=lambda: paper(tmp_path / "no folder" / "tickets.pdf"))
+    printer = TicketPrinter(find=lambda: pdf_printer(tmp_path / "no folder" / "tickets.pdf"))
     ears = Ears(printer)
 
     printer.print_page(tickets)
@@ -87,7 +72,7 @@ def test_a_printer_that_fails_is_told(tickets: QWebEnginePage, until: Until, tmp
 def test_a_second_print_while_one_runs_is_told_and_a_later_one_goes(
     tickets: QWebEnginePage, until: Until, tmp_path: Path
 ) -> None:
-    printer = TicketPrinter(find=lambda: paper(tmp_path / "tickets.pdf"))
+    printer = TicketPrinter(find=lambda: pdf_printer(tmp_path / "tickets.pdf"))
     ears, ended = Ears(printer), []
     printer.printed.connect(lambda: ended.append("printed"))
 
@@ -102,7 +87,7 @@ def test_a_second_print_while_one_runs_is_told_and_a_later_one_goes(
 
 
 def test_a_page_that_goes_away_while_it_prints_is_told(tickets: QWebEnginePage, until: Until, tmp_path: Path) -> None:
-    printer = TicketPrinter(find=lambda: paper(tmp_path / "tickets.pdf"))
+    printer = TicketPrinter(find=lambda: pdf_printer(tmp_path / "tickets.pdf"))
     ears = Ears(printer)
 
     printer.print_page(tickets)

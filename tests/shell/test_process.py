@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.shell.driver import ShellDriver
+from tests.shell.paper import page_sizes
 from tests.shell.till_server import ENDED, TillServer, page
 
 Start = Callable[..., ShellDriver]
@@ -264,6 +265,21 @@ def test_permissions_and_downloads_are_denied(start: Start, server: TillServer) 
     shell.click("#go")
 
     assert on_screens(shell.state())
+
+
+def test_a_page_that_prints_is_on_paper_without_a_question(
+    start: Start, server: TillServer, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paper = data_dir / "tickets.pdf"
+    monkeypatch.setenv("SHELL_DRIVER_PAPER", str(paper))
+    script = """<script>addEventListener("load", function () { window.print(); });</script>"""
+    server.pages["/till/"] = (200, page("售票", body=script))
+
+    shell = logged_in(start)
+
+    state = shell.wait_for(lambda _: page_sizes(paper))
+    assert page_sizes(paper) == [(80, 130)]
+    assert (state["print"], on_screens(state)) == ("", True)
 
 
 def test_tickets_that_cannot_be_printed_are_told_and_the_sale_goes_on(start: Start, server: TillServer) -> None:
