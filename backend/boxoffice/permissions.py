@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
-
+from backend.boxoffice.errors import NotYourOrder
 from backend.core.actor import Actor
-from backend.core.problems import Forbidden, NotFound
+from backend.core.problems import NotFound
 
 VIEW_SHOWTIMES = "boxoffice.view_showtimes"
 SELL = "boxoffice.sell"
@@ -20,12 +19,17 @@ def require_sight(document: dict[str, Any] | None, actor: Actor) -> dict[str, An
     return document
 
 
-def require_change(order: dict[str, Any], actor: Actor) -> None:
-    """Raise Forbidden unless the order is the caller's, was held on this very machine, or he supervises.
+def may_change(order: dict[str, Any], actor: Actor) -> bool:
+    """Return whether the order is the caller's, was held on this very machine, or he supervises.
 
     A session may end in mid-sale: whoever logs in next on the machine finishes what stands there.
     """
     own = order["staff"]["id"] == actor.id
     this_machine = actor.device is not None and order["device"]["key"] == actor.device
-    if not (actor.may(SELL) and (own or this_machine)) and not actor.may(CHANGE_ALL):
-        raise Forbidden(_("Only the till that holds this order, or a supervisor, may change it."))
+    return (actor.may(SELL) and (own or this_machine)) or actor.may(CHANGE_ALL)
+
+
+def require_change(order: dict[str, Any], actor: Actor) -> None:
+    """Raise NotYourOrder unless the caller may change the order."""
+    if not may_change(order, actor):
+        raise NotYourOrder

@@ -9,7 +9,7 @@ from bson import ObjectId
 from backend.accounts.phones import required_phone
 from backend.boxoffice import orders as kept_orders
 from backend.boxoffice import seatmap
-from backend.boxoffice.permissions import require_sight
+from backend.boxoffice.permissions import may_change, require_change, require_sight
 from backend.core.actor import Actor
 from backend.core.clock import business_day, iso
 from backend.core.money import money
@@ -145,6 +145,18 @@ def _states(taken: seatmap.Taken, actor: Actor, now: datetime) -> dict[str, str]
 def order(actor: Actor, order_id: ObjectId, *, now: datetime) -> Answer:
     """Return an order of the caller's cinemas; raises NotFound."""
     return order_answer(require_sight(kept_orders.find(order_id), actor), now=now)
+
+
+def order_to_change(actor: Actor, order_id: ObjectId, *, now: datetime) -> Answer:
+    """Return an order that the caller may pay, cancel or replace; raises NotFound, NotYourOrder."""
+    found = require_sight(kept_orders.find(order_id), actor)
+    require_change(found, actor)
+    return order_answer(found, now=now)
+
+
+def may_change_order(actor: Actor, order_id: ObjectId) -> bool:
+    """Return whether the caller may pay, cancel or replace an order; raises NotFound."""
+    return may_change(require_sight(kept_orders.find(order_id), actor), actor)
 
 
 def held_orders(actor: Actor, *, now: datetime) -> list[Answer]:

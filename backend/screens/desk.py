@@ -14,7 +14,7 @@ from backend.boxoffice import orders as kept_orders
 from backend.boxoffice import seatmap, selectors
 from backend.boxoffice.errors import AlreadyPaid, HoldExpired
 from backend.boxoffice.services.cancel import cancel_order
-from backend.boxoffice.services.hold import SeatChoice, hold_seats
+from backend.boxoffice.services.hold import SeatChoice, check_hold, hold_seats
 from backend.boxoffice.services.pay import pay_order
 from backend.core.actor import Actor
 from backend.core.api import json_answer
@@ -114,6 +114,16 @@ def order(actor: Actor, order_id: str, *, now: datetime) -> Answer:
     return selectors.order(actor, object_id(order_id), now=now)
 
 
+def order_to_change(actor: Actor, order_id: str, *, now: datetime) -> Answer:
+    """Return an order that the caller may pay, cancel or replace; raises NotFound, NotYourOrder."""
+    return selectors.order_to_change(actor, object_id(order_id), now=now)
+
+
+def may_change(actor: Actor, order_id: str) -> bool:
+    """Return whether the caller may pay, cancel or replace an order; raises NotFound."""
+    return selectors.may_change_order(actor, object_id(order_id))
+
+
 def own_hold(actor: Actor, showtime_id: str, *, now: datetime) -> Answer | None:
     """Return the newest running hold of this person on this machine for a showtime."""
     held = [each for each in selectors.held_orders(actor, now=now) if each["showtime"] == showtime_id]
@@ -126,13 +136,15 @@ def hold_instead(
     """Hold `choices` of seat and ticket type in place of the order `old`.
 
     Seats that both orders have are given back first; where they have none in common the new order comes
-    first, and a refusal leaves the old one as it was. Raises what `hold_seats` raises.
+    first, and a refusal leaves the old one as it was. What refuses the hold whoever has the seats is found
+    before anything is given back. Raises what `hold_seats` raises.
     """
+    seats = [SeatChoice(seat, kind) for seat, kind in choices]
     former = {seat["seat"] for seat in old["seats"]} if old is not None else set()
     common = bool(former & {seat for seat, _kind in choices})
-    if old is not None and common:
+    if old is not None and old["state"] == "held" and common:
+        check_hold(showtime=object_id(showtime), seats=seats, by=by, now=now)
         _give_up(old, by=by, now=now)
-    seats = [SeatChoice(seat, kind) for seat, kind in choices]
     held = hold_seats(key=key, showtime=object_id(showtime), seats=seats, by=by, now=now)
     if old is not None and not common and old["id"] != str(held["_id"]):
         _give_up(old, by=by, now=now)

@@ -245,6 +245,7 @@ def short_cash(missing: Decimal) -> Message:
     return Message(kind="stop", bold=_("¥%(amount)s short") % {"amount": words.yuan(missing)})
 
 
-def sales_closed() -> Message:
-    """Return the words for a session that is no longer sold."""
-    return Message(kind="warn", bold=_("Sales closed for this session"))
+def sales_closed(*, still_held: bool = False) -> Message:
+    """Return the words for a session that is no longer sold; what is held already may be paid."""
+    plain = _("This order can still be paid as it is.") if still_held else ""
+    return Message(kind="warn", bold=_("Sales closed for this session"), plain=plain)

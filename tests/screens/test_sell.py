@@ -243,3 +243,53 @@ def test_someone_elses_hold_cannot_be_paid_or_cleared_from_here(open_screen, scr
     assert screen.post(f"/till/orders/{order}/pay", method="cash", tendered="45.00").status_code == 403
     assert screen.post(f"/till/orders/{order}/cancel").status_code == 403
     assert [each["state"] for each in orders()] == ["held"]
+
+
+@pytest.mark.parametrize("seats", ["1-1,99-99", "1-1,1-1"])
+def test_an_edit_that_the_hall_refuses_leaves_the_customers_hold(screen, showtime, seats):
+    order = screen.order(screen.hold(showtime, seats="1-1,3-1"))
+
+    answer = screen.hold(showtime, seats=seats, order=order)
+
+    assert answer.status_code == 422
+    assert [(str(each["_id"]), each["state"]) for each in orders()] == [(order, "held")]
+    assert screen.till.seat_states(showtime, "1-1", "3-1") == ["mine", "mine"]
+
+
+def test_an_edit_after_sales_closed_leaves_the_hold_and_it_can_still_be_paid(screen, showtime):
+    order = screen.order(screen.hold(showtime, seats="1-1,1-2"))
+    collection("showtimes").update_one({"_id": showtime["_id"]}, {"$set": {"salesEndAt": clock.now()}})
+
+    answer = screen.hold(showtime, seats="1-1,1-2", types="adult:1,student:1", order=order)
+
+    panel = answer.content.decode()
+    assert answer.status_code == 409
+    assert "Sales closed for this session" in panel
+    assert "This order can still be paid as it is." in panel
+    assert screen.order(answer) == order
+    assert screen.post(f"/till/orders/{order}/pay", method="cash", tendered="90.00").status_code == 200
+
+
+def test_a_move_that_finds_no_seats_shows_the_hold_that_the_till_still_has(open_screen, screen, hall):
+    small = factories.make_showtime(
+        factories.make_hall(collection("cinemas").find_one({"_id": hall["cinema"]}), rows=2, seats_per_row=2)
+    )
+    order = screen.order(screen.hold(small, seats="1-1"))
+    open_screen(name="李思雨").till.sell(small, "1-2", "2-1", "2-2")
+
+    answer = screen.hold(small, seats="2-1,2-2", order=order)
+
+    assert answer.status_code == 409
+    assert screen.order(answer) == order
+
+
+def test_seats_in_place_of_someone_elses_order_are_refused_before_anything_is_held(open_screen, screen, showtime):
+    theirs = open_screen(name="李思雨")
+    order = theirs.order(theirs.hold(showtime, seats="1-1"))
+
+    answer = screen.hold(showtime, seats="2-1", order=order)
+
+    assert answer.status_code == 403
+    assert "This order belongs to another till" in answer.content.decode()
+    assert [(str(each["_id"]), each["state"]) for each in orders()] == [(order, "held")]
+    assert screen.till.seat_states(showtime, "2-1") == ["free"]

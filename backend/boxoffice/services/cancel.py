@@ -19,7 +19,7 @@ def cancel_order(*, order: ObjectId, by: Actor, now: datetime) -> Document:
     Order first, then seats: a crash between leaves seats taken by an order that is over, which a retry or the
     sweeper frees; the other way round they could be sold to someone else and paid here too.
 
-    Raises NotFound, Forbidden, HoldExpired, AlreadyPaid.
+    Raises NotFound, NotYourOrder, HoldExpired, AlreadyPaid.
     """
     current = require_sight(orders.find(order), by)
     require_change(current, by)

@@ -47,10 +47,8 @@ def hold_seats(
     by.require(SELL)
     if key.retry and (former := orders.find(key.order_id)) is not None:
         return former
-    show = require_sight(collection("showtimes").find_one({"_id": showtime}), by)
-    if now >= show["salesEndAt"]:
-        raise SalesClosed
-    order = _held(key.order_id, show, quote(show, seats), by=by, now=now, phone=_phone(customer_phone))
+    show, lines = check_hold(showtime=showtime, seats=seats, by=by, now=now)
+    order = _held(key.order_id, show, lines, by=by, now=now, phone=_phone(customer_phone))
     wanted = [choice.seat for choice in seats]
     if lost := seatmap.claim(showtime, wanted, order=key.order_id, until=order["expiresAt"], now=now):
         raise SeatsTaken(lost)
@@ -60,6 +58,19 @@ def hold_seats(
         # Another try under this key made the order and someone ended it before our claim: give the seats back.
         seatmap.release(showtime, wanted, order=key.order_id)
     return kept
+
+
+def check_hold(
+    *, showtime: ObjectId, seats: Sequence[SeatChoice], by: Actor, now: datetime
+) -> tuple[Document, list[Document]]:
+    """Return the showtime and the priced seats, or raise what refuses such a hold whoever has the seats.
+
+    Raises NotFound, SalesClosed, UnknownSeat, UnknownTicketType.
+    """
+    show = require_sight(collection("showtimes").find_one({"_id": showtime}), by)
+    if now >= show["salesEndAt"]:
+        raise SalesClosed
+    return show, quote(show, seats)
 
 
 def quote(show: Document, seats: Sequence[SeatChoice]) -> list[Document]:

@@ -44,7 +44,7 @@ def pay_order(
     The key's id becomes the payment's, by which a retry knows its own payment. `tendered` is what the customer
     gave in cash, in yuan; exactly the total without it. `reference` is what the terminal or the app printed.
 
-    Raises NotFound, Forbidden, HoldExpired, AlreadyPaid, OrderCancelled, MethodNotOffered, TenderedTooSmall.
+    Raises NotFound, NotYourOrder, HoldExpired, AlreadyPaid, OrderCancelled, MethodNotOffered, TenderedTooSmall.
     """
     held = require_sight(orders.find(order), by)
     require_change(held, by)

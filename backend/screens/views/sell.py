@@ -70,7 +70,7 @@ def hold(request: HttpRequest, showtime_id: str) -> HttpResponse:
     """Hold seats in place of the order's former ones: those named, or the best for a party of `size`."""
     now, actor = clock.now(), actor_of(request)
     showtime = desk.showtime(actor, showtime_id, now=now)
-    old = desk.order(actor, request.POST["order"], now=now) if request.POST.get("order") else None
+    old = desk.order_to_change(actor, request.POST["order"], now=now) if request.POST.get("order") else None
     seats = _seats_for(desk.seat_map(actor, showtime_id, now=now)["seats"], old)
     size = _size(request)
     message: Message | None = None
@@ -105,7 +105,9 @@ def _hold(
             key=key_of(request), showtime=showtime["id"], choices=choices, old=old, by=actor, now=now
         )
     except SalesClosed:
-        return _empty(request, {**showtime, "salesOpen": False}, sales.sales_closed(), status=409)
+        still_held = old is not None and old["state"] == "held"
+        message = sales.sales_closed(still_held=still_held)
+        return _refused(request, {**showtime, "salesOpen": False}, old, message, now)
     except SeatsTaken as problem:
         return _moved(request, showtime, wanted, problem.seats, types, old, now)
     return _held(request, showtime, order, now, message)
@@ -126,14 +128,14 @@ def _moved(
     till = desk.till_that_has(showtime["id"], lost[0]) if lost else ""
     proposal = seating.nearest(seats, wanted)
     if proposal is None:
-        return _empty(request, showtime, sales.conflict(lost, None, till=till), status=409)
+        return _refused(request, showtime, old, sales.conflict(lost, None, till=till), now)
     choices = sales.assign_types(proposal.seats, types, sales.type_codes(showtime))
     try:
         order = desk.hold_instead(
             key=key_of(request), showtime=showtime["id"], choices=choices, old=old, by=actor, now=now
         )
     except SeatsTaken:  # once more someone was faster: the person chooses
-        return _empty(request, showtime, sales.conflict(lost, None, till=till), status=409)
+        return _refused(request, showtime, old, sales.conflict(lost, None, till=till), now)
     before = desk.price_of(showtime, sales.assign_types(wanted, types, sales.type_codes(showtime)), seats)
     if before == to_decimal(order["total"]):
         message = sales.conflict(lost, proposal.seats, till=till)
@@ -152,9 +154,17 @@ def _no_block(
 ) -> HttpResponse:
     free = sum(seat["state"] == "free" and seat["kind"] != "wheelchair" for seat in seats)
     message = sales.too_few(free) if free < size else sales.scattered(size)
-    if old is None or old["state"] != "held":
+    return _refused(request, showtime, old, message, now)
+
+
+def _refused(
+    request: HttpRequest, showtime: Answer, old: Answer | None, message: Message, now: datetime
+) -> HttpResponse:
+    """Say why seats are not held, beside the order that the till still has."""
+    kept = desk.order(actor_of(request), old["id"], now=now) if old is not None else None
+    if kept is None or kept["state"] != "held":
         return _empty(request, showtime, message, status=409)
-    return _held(request, showtime, old, now, message, status=409)
+    return _held(request, showtime, kept, now, message, status=409)
 
 
 @action("boxoffice.sell")
