@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from backend.accounts.forms import AccountForm
+from backend.accounts.forms import AccountForm, OwnPasswordForm
 from backend.accounts.models import AccountState, DeviceBinding, StaffSession, User, thumbprint_label
 from backend.accounts.phones import normalised
 from backend.accounts.roles import ROLES, roles_below
@@ -18,14 +18,23 @@ from backend.accounts.selectors import actor_of, people_within
 from backend.accounts.services import managing
 from backend.core import clock
 from backend.core.http import client_address, own_cinemas
+from backend.core.ids import as_reference
 from backend.core.problems import Problem
 
 admin.site.unregister(Group)
+admin.site.password_change_form = OwnPasswordForm  # type: ignore[attr-defined]  # core's BackOffice
 
 
 def request_actor(request: HttpRequest) -> Any:
     """Return the manager behind an admin request."""
     return actor_of(request.user, address=client_address(request))  # type: ignore[arg-type]  # our own user model
+
+
+# What people type in several ways, as it is stored.
+AS_STORED: dict[str, Callable[[str], str]] = {
+    "phone": lambda term: normalised(term) or term,
+    "reference": as_reference,
+}
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -61,7 +70,7 @@ class PeopleAdmin(admin.ModelAdmin):
             return queryset, False
         wanted = Q(name=term)
         for field in self.exact_fields:
-            wanted |= Q(**{field: (normalised(term) or term) if field == "phone" else term})
+            wanted |= Q(**{field: AS_STORED.get(field, str)(term)})
         return queryset.filter(wanted), False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

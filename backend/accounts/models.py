@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django_mongodb_backend.fields import ArrayField, EmbeddedModelField, ObjectIdAutoField, ObjectIdField
@@ -67,6 +68,10 @@ class UserManager(BaseUserManager["User"]):
         """Return the account with this phone."""
         return self.get(phone=username)
 
+    def create_superuser(self, **_: Any) -> "User":
+        """Refuse: this product has no superusers."""
+        raise ImproperlyConfigured("There are no superusers here: manage.py create_manager makes a manager.")
+
 
 class User(AbstractBaseUser):
     """A staff account in the plan's document shape. Changed by `accounts.services` alone, never by `save()`."""
@@ -116,6 +121,15 @@ class User(AbstractBaseUser):
         return ROLES[self.role].back_office
 
     is_superuser = False
+
+    def save(self, **options: Any) -> None:  # type: ignore[override]  # Django's own callers name their arguments
+        """Let Django note a sign-in or a stronger hash of the same password; raise for anything more.
+
+        A whole document written back would undo what happened since it was read: enable who was disabled.
+        """
+        if not set(options.get("update_fields") or ["all"]) <= {"last_login", "password"}:
+            raise ImproperlyConfigured("Accounts are changed by accounts.services, or in the back office.")
+        super().save(**options)
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
         """Return whether the account is enabled and its role has `perm`."""

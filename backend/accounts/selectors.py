@@ -27,14 +27,16 @@ def actor_of(user: User, *, address: str | None = None) -> Actor:
 
 
 def within(cinemas: Iterable[ObjectId]) -> dict[str, Any]:
-    """Return the MongoDB filter for people whose cinemas are all among `cinemas`; empty means all."""
+    """Return the MongoDB filter for people who work in one of `cinemas`; empty means all.
+
+    Whoever works elsewhere too is seen here and there; `services.managing` lets only a manager of all his cinemas
+    change him.
+    """
     wanted = list(cinemas)
-    return {"cinemas": {"$ne": [], "$not": {"$elemMatch": {"$nin": wanted}}}} if wanted else {}
+    return {"cinemas": {"$in": wanted}} if wanted else {}
 
 
 def people_within(queryset: QuerySet[Model], cinemas: Iterable[ObjectId]) -> QuerySet[Model]:
     """Return `queryset` (of accounts, bindings or sessions) narrowed like `within`."""
     wanted = list(cinemas)
-    if not wanted:
-        return queryset
-    return queryset.filter(cinemas__contained_by=wanted).exclude(cinemas=[])
+    return queryset.filter(cinemas__overlap=wanted) if wanted else queryset

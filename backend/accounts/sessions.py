@@ -16,6 +16,8 @@ from backend.core.mongo import collection
 
 # A busy till writes its marks at most this often.
 MARK_EVERY = timedelta(seconds=30)
+ACTIVE = "active"  # `account.status.code`
+STANDS_BEHIND = ["account.status.code", "device.keyThumbprint", "role", "cinemas", "session"]
 Document = dict[str, Any]
 
 
@@ -116,12 +118,38 @@ def over_because(session: LiveSession, now: datetime) -> str:
     return ""
 
 
-def _read(sid: ObjectId, now: datetime) -> LiveSession:
-    document = collection("staffSessions").find_one({"_id": sid})
-    if document is None:
+def withdrawn_because(session: Document, account: Document | None) -> str:
+    """Return why `account` no longer stands behind `session`, or the empty string.
+
+    Whoever disables, unbinds or changes an account writes the account first and ends its sessions second. Where he
+    is stopped between the two, the session is found out here: when it is next read, renewed or tidied.
+    """
+    if account is None:
+        return "unknown"
+    if account["account"]["status"]["code"] != ACTIVE:
+        return "disabled"
+    if (account.get("device") or {}).get("keyThumbprint") != session["key"]:
+        return "unbound"
+    if account["role"] != session["role"] or account["cinemas"] != session["cinemas"]:
+        return "changed"
+    return "" if account.get("session") == session["_id"] else "logged_in_elsewhere"
+
+
+def checked(session: Document | None, now: datetime) -> Document:
+    """Return `session` where it may go on by its own word and its account's; raises SessionRevoked."""
+    if session is None:
         raise SessionRevoked("unknown")
-    if document["endedAt"] is not None:
-        raise SessionRevoked(document["endReason"])
+    if session["endedAt"] is not None:
+        raise SessionRevoked(session["endReason"])
+    account = collection("users").find_one({"_id": session["user"]}, STANDS_BEHIND)
+    if reason := withdrawn_because(session, account):
+        end(session["_id"], reason=reason, now=now)
+        raise SessionRevoked(reason)
+    return session
+
+
+def _read(sid: ObjectId, now: datetime) -> LiveSession:
+    document = checked(collection("staffSessions").find_one({"_id": sid}), now)
     session = _live(document)
     if reason := over_because(session, now):
         raise SessionRevoked(reason)
@@ -222,7 +250,9 @@ def end(sid: ObjectId, *, reason: str, now: datetime) -> Document | None:
     return ended if result.modified_count else None
 
 
-def end_all_of(user: ObjectId, *, reason: str, now: datetime) -> int:
-    """End every live session of an account; return how many there were."""
-    sessions = [each["_id"] for each in collection("staffSessions").find({"user": user, "endedAt": None}, {"_id": 1})]
-    return sum(end(sid, reason=reason, now=now) is not None for sid in sessions)
+def end_withdrawn(user: ObjectId, *, now: datetime) -> None:
+    """End the live sessions of an account that it no longer stands behind. May be repeated at any time."""
+    account = collection("users").find_one({"_id": user}, STANDS_BEHIND)
+    for session in collection("staffSessions").find({"user": user, "endedAt": None}):
+        if reason := withdrawn_because(session, account):
+            end(session["_id"], reason=reason, now=now)

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from backend.audit.models import Change, LoginLog, SecurityLog
 from backend.audit.selectors import in_cinemas
 from backend.core.http import own_cinemas
+from backend.core.ids import as_reference
 
 
 class LogAdmin(admin.ModelAdmin):
@@ -40,7 +41,7 @@ class LogAdmin(admin.ModelAdmin):
             return queryset, False
         wanted = Q()
         for field in self.exact_fields:
-            wanted |= Q(**{field: term.upper() if field == "reference" else term})
+            wanted |= Q(**{field: as_reference(term) if field == "reference" else term})
         return queryset.filter(wanted), False
 
 

@@ -55,7 +55,7 @@ def record_login(document: Document) -> None:
     collection("loginLogs").insert_one(document)
 
 
-def record_security(
+def security_log(
     event: str,
     *,
     now: datetime,
@@ -66,26 +66,29 @@ def record_security(
     reason: str = "",
     reference: str = "",
     address: str = "",
-) -> None:
-    """Insert one security log about `user` (a document of `users`, or of `staffSessions`)."""
+) -> Document:
+    """Return the security log document about `user` (a document of `users`, or of `staffSessions`)."""
     user = user or {}
-    collection("securityLogs").insert_one(
-        {
-            "event": event,
-            "phone": user.get("phone", ""),
-            "name": user.get("name", ""),
-            "machineCode": machine_code,
-            "key": key,
-            "byPhone": by.phone if by else "",
-            "byName": by.name if by else "",
-            "reason": one_line(reason, 200),
-            "reference": reference,
-            "address": address or (by.address if by else None) or "",
-            "user": user.get("user", user.get("_id")),
-            "cinemas": user.get("cinemas", []),
-            "timestamp": now,
-        }
-    )
+    return {
+        "event": event,
+        "phone": user.get("phone", ""),
+        "name": user.get("name", ""),
+        "machineCode": machine_code,
+        "key": key,
+        "byPhone": by.phone if by else "",
+        "byName": by.name if by else "",
+        "reason": one_line(reason, 200),
+        "reference": reference,
+        "address": address or (by.address if by else None) or "",
+        "user": user.get("user", user.get("_id")),
+        "cinemas": user.get("cinemas", []),
+        "timestamp": now,
+    }
+
+
+def record_security(event: str, **about: Any) -> None:
+    """Insert one security log; the arguments are those of `security_log`."""
+    collection("securityLogs").insert_one(security_log(event, **about))
 
 
 def record_change(

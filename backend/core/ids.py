@@ -13,6 +13,12 @@ def reference() -> str:
     return f"{code[:3]}-{code[3:]}"
 
 
+def as_reference(text: str) -> str:
+    """Return `text` written as references are, whatever was typed: `k7q43m` and `K7Q 43M` are `K7Q-43M`."""
+    code = "".join(character for character in text.upper() if character.isalnum())
+    return f"{code[:3]}-{code[3:]}"
+
+
 def digest(secret: str) -> str:
     """Return the SHA-256 of a random secret of 128 bits or more, in hex: what is kept instead of it."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.support.workers import ROOT
+from tests.support.workers import ROOT, free_port
 
 GOOD = {
     "DJANGO_SETTINGS_MODULE": "backend.settings.prod",
@@ -17,6 +17,7 @@ GOOD = {
     "MONGO_URI": "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=500",
     "REDIS_URL": "redis://127.0.0.1:1/0",
 }
+CANNOT_LOAD = 4  # gunicorn's own word for it
 SECRETS = ("SECRET_KEY", "JWT_SECRET_KEY", "NONCE_SECRET_KEY")
 START = "import django; django.setup(); from django.conf import settings; print(settings.ENVIRONMENT)"
 
@@ -28,6 +29,32 @@ def run(*command: str, **changes: str | None) -> subprocess.CompletedProcess[str
     return subprocess.run(
         [sys.executable, *command], cwd=ROOT, env=wanted, capture_output=True, text=True, check=False, timeout=60
     )
+
+
+def serve(*options: str, **changes: str | None) -> subprocess.CompletedProcess[str]:
+    """Start gunicorn, as production does, and return how it ended by itself."""
+    address = f"127.0.0.1:{free_port()}"
+    return run("-m", "gunicorn", "backend.wsgi:application", "--bind", address, *options, **changes)
+
+
+@pytest.mark.parametrize("changes", [{"SECRET_KEY": None}, {"JWT_SECRET_KEY": "short"}, {"MONGO_URI": None}], ids=str)
+def test_the_server_does_not_start_and_says_why_in_one_line(changes):
+    done = serve(**changes)
+
+    (name,) = changes
+    assert done.returncode == CANNOT_LOAD
+    assert [line for line in done.stderr.splitlines() if line.startswith(name)], done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_redis_a_second_process_is_refused(tmp_path):
+    development = {"DJANGO_SETTINGS_MODULE": "backend.settings.dev", "VAR_DIR": str(tmp_path), "REDIS_URL": None}
+
+    done = serve("--workers=2", MONGO_URI=os.environ["MONGO_URI"], **development)
+
+    assert done.returncode == CANNOT_LOAD
+    assert f"Another server process runs on {tmp_path}" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("name", sorted(set(GOOD) - {"DJANGO_SETTINGS_MODULE"}))

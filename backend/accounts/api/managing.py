@@ -31,6 +31,7 @@ from backend.audit.selectors import cinemas_filter
 from backend.core import clock
 from backend.core.actor import Actor
 from backend.core.api import django_request, json_answer, page_answer
+from backend.core.ids import as_reference
 from backend.core.mongo import collection
 from backend.core.openapi import describe
 from backend.core.pagination import page
@@ -53,6 +54,8 @@ def _text_filters(request: HttpRequest, names: tuple[str, ...]) -> dict[str, Any
     wanted = {name: request.GET[name] for name in names if request.GET.get(name)}
     if "phone" in wanted:
         wanted["phone"] = normalised(wanted["phone"]) or wanted["phone"]
+    if "reference" in wanted:
+        wanted["reference"] = as_reference(wanted["reference"])
     return wanted
 
 

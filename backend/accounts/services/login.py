@@ -5,11 +5,12 @@ The usual log-in costs two database round trips: one find, and one bulk of write
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from bson import ObjectId
 from django.conf import settings
 from pymongo import InsertOne, UpdateOne
+from pymongo.errors import ClientBulkWriteException
 
 from backend.accounts import replay
 from backend.accounts.dpop import Proof
@@ -17,7 +18,7 @@ from backend.accounts.errors import ClientTooOld, LoginRefused, TooManyAttempts
 from backend.accounts.models import AccountState
 from backend.accounts.sessions import new_session
 from backend.accounts.tokens import issue_pair
-from backend.audit.services import login_log, one_line, record_login, record_security
+from backend.audit.services import login_log, one_line, record_login, security_log
 from backend.core.ids import reference as new_reference
 from backend.core.mongo import client, collection, namespace
 from backend.core.throttles import Bucket, Strikes, forgive, strike, take
@@ -26,6 +27,7 @@ from backend.releases.selectors import minimum_version, older
 Document = dict[str, Any]
 # A log-in that meets another of the same account begins again, at most this often.
 TRIES = 4
+DUPLICATE_KEY = 11000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,8 +149,9 @@ def _log_of(attempt: Attempt, **more: Any) -> Document:
 def _enter(attempt: Attempt, user: Document, *, bound: bool, now: datetime) -> LoggedIn | None:
     """Write the log-in; return None where the account changed since it was read, and nothing counts.
 
-    The session comes first and the account second: whoever disables or unbinds the account ends the sessions
-    that he finds after his own write, and a log-in whose condition then fails ends its own session here.
+    One ordered bulk: the session, the account, and only then what says that it happened. The account's update is
+    an upsert, so that where its condition no longer holds it is no silent miss but a second document under one
+    `_id`: an error, at which the bulk stops. Accounts are never deleted, so it can never insert.
     """
     device = _device_of(attempt, user if bound else None, now)
     session = new_session(user=user, device=device, address=attempt.address, now=now)
@@ -157,23 +160,30 @@ def _enter(attempt: Attempt, user: Document, *, bound: bool, now: datetime) -> L
     log = _log_of(
         attempt, result="success", reason="known" if bound else "bound", reference=reference, now=now, user=user
     )
-    enter, change = _condition_and_change(user, device, session["_id"], bound=bound, now=now)
+    condition, change = _condition_and_change(user, device, session["_id"], bound=bound, now=now)
     writes: list[Any] = [
         InsertOne(session, namespace=namespace("staffSessions")),
-        UpdateOne(enter, change, namespace=namespace("users")),
+        UpdateOne(condition, change, upsert=True, namespace=namespace("users")),
         InsertOne(log, namespace=namespace("loginLogs")),
     ]
+    if not bound:
+        history, event = _binding(user, device, reference=reference, address=attempt.address, now=now)
+        writes += [
+            InsertOne(history, namespace=namespace("deviceBindings")),
+            InsertOne(event, namespace=namespace("securityLogs")),
+        ]
     if former is not None:
         ended = {"$set": {"endedAt": now, "endReason": "logged_in_elsewhere"}}
         writes.append(UpdateOne({"_id": former, "endedAt": None}, ended, namespace=namespace("staffSessions")))
-    result = client().bulk_write(writes, ordered=True, verbose_results=True)
-    if not result.update_results[1].matched_count:
-        _undo(session["_id"], log["_id"])
+    try:
+        client().bulk_write(writes, ordered=True)
+    except ClientBulkWriteException as error:
+        if {cast("Document", each)["code"] for each in error.write_errors or ()} != {DUPLICATE_KEY}:
+            raise
+        collection("staffSessions").delete_one({"_id": session["_id"]})  # no token of it was given out
         return None
     if former is not None:
         replay.bury({former: "logged_in_elsewhere"})
-    if not bound:
-        _note_binding(user, device, reference=reference, address=attempt.address, now=now)
     tokens = issue_pair(session=session["_id"], key=attempt.proof.key, generation=1, at=now, ends=session["expiresAt"])
     return LoggedIn(tokens=tokens, user=user, device=device, session=session)
 
@@ -214,32 +224,28 @@ def _condition_and_change(
     return condition, {"$set": change}
 
 
-def _undo(session: ObjectId, log: ObjectId) -> None:
-    """Take back the session and the log row of a log-in that did not come about; no token of it was given out."""
-    collection("staffSessions").delete_one({"_id": session})
-    collection("loginLogs").delete_one({"_id": log})
-
-
-def _note_binding(user: Document, device: Document, *, reference: str, address: str, now: datetime) -> None:
-    collection("deviceBindings").insert_one(
-        {
-            "user": user["_id"],
-            "phone": user["phone"],
-            "name": user["name"],
-            "cinemas": user["cinemas"],
-            "machineCode": device["machineCode"],
-            "keyThumbprint": device["keyThumbprint"],
-            "deviceName": device["name"],
-            "os": device["os"],
-            "state": "active",
-            "reference": reference,
-            "boundAt": now,
-            "revokedAt": None,
-            "revokedBy": "",
-            "reason": "",
-        }
-    )
-    record_security(
+def _binding(
+    user: Document, device: Document, *, reference: str, address: str, now: datetime
+) -> tuple[Document, Document]:
+    """Return the history's row and the security log of a binding."""
+    history = {
+        "_id": ObjectId(),
+        "user": user["_id"],
+        "phone": user["phone"],
+        "name": user["name"],
+        "cinemas": user["cinemas"],
+        "machineCode": device["machineCode"],
+        "keyThumbprint": device["keyThumbprint"],
+        "deviceName": device["name"],
+        "os": device["os"],
+        "state": "active",
+        "reference": reference,
+        "boundAt": now,
+        "revokedAt": None,
+        "revokedBy": "",
+        "reason": "",
+    }
+    event = security_log(
         "device_bound",
         now=now,
         user=user,
@@ -248,3 +254,4 @@ def _note_binding(user: Document, device: Document, *, reference: str, address: 
         reference=reference,
         address=address,
     )
+    return history, event

@@ -80,6 +80,7 @@ def change_account(user: ObjectId, *, changes: Document, by: Actor | None, now: 
     before = {**{name: document[name] for name in ("name", "role", "cinemas")}, "status": _status(document)}
     changed = {name: value for name, value in changes.items() if before[name] != value}
     if not changed:
+        sessions.end_withdrawn(user, now=now)  # whoever was stopped half way comes again, and finds it finished
         return
     # The condition repeats what was judged: somebody raised meanwhile is not changed by a lower one.
     result = collection("users").update_one(
@@ -88,8 +89,7 @@ def change_account(user: ObjectId, *, changes: Document, by: Actor | None, now: 
     )
     if not result.matched_count:
         raise NotYours
-    if reason := _ends_sessions(changed):
-        sessions.end_all_of(user, reason=reason, now=now)
+    sessions.end_withdrawn(user, now=now)
     shown = {name: before[name] for name in changed}
     _note("account_changed", document, by=by, now=now, before=_plain(shown), after=_plain(changed))
 
@@ -98,20 +98,20 @@ def unbind_device(user: ObjectId, *, reason: str, by: Actor | None, now: datetim
     """Take the device from an account and end its sessions. It opens no window. A second call changes nothing."""
     document = manageable(user, by=by)
     device = document.get("device")
-    if device is None:
-        return
-    result = collection("users").update_one(
-        {"_id": user, "device.keyThumbprint": device["keyThumbprint"]}, {"$set": {"device": None}}
-    )
-    if not result.modified_count:
-        return
-    sessions.end_all_of(user, reason="unbound", now=now)
-    collection("deviceBindings").update_one(
-        {"user": user, "keyThumbprint": device["keyThumbprint"], "state": "active"},
-        {"$set": {"state": "revoked", "revokedAt": now, "revokedBy": by.name if by else "", "reason": reason}},
-    )
-    shown = {"machineCode": device["machineCode"], "key": device["keyThumbprint"]}
-    _note("device_unbound", document, by=by, now=now, before=shown, reason=reason)
+    unbound = False
+    if device is not None:
+        same = {"_id": user, "device.keyThumbprint": device["keyThumbprint"]}
+        unbound = bool(collection("users").update_one(same, {"$set": {"device": None}}).modified_count)
+    # These two always: a former call may have been stopped before them.
+    sessions.end_withdrawn(user, now=now)
+    if device is None or unbound:
+        collection("deviceBindings").update_many(
+            {"user": user, "state": "active", "boundAt": {"$lte": now}},
+            {"$set": {"state": "revoked", "revokedAt": now, "revokedBy": by.name if by else "", "reason": reason}},
+        )
+    if device is not None and unbound:
+        shown = {"machineCode": device["machineCode"], "key": device["keyThumbprint"]}
+        _note("device_unbound", document, by=by, now=now, before=shown, reason=reason)
 
 
 def open_binding_window(user: ObjectId, *, by: Actor | None, now: datetime) -> datetime:
@@ -164,19 +164,20 @@ def set_password(user: ObjectId, *, password: str, by: Actor | None, now: dateti
 def manageable(user: ObjectId, *, by: Actor | None) -> Document:
     """Return the account's document where `by` may manage it.
 
-    Raises NotFound for an account that shares no cinema with the caller, NotYours for himself and for roles
-    equal to or above his own.
+    Raises NotFound for an account that shares no cinema with the caller; NotYours for himself, for roles equal to
+    or above his own, and for somebody who works in a cinema that is not the caller's as well.
     """
     document = collection("users").find_one({"_id": user})
-    if document is None or (by is not None and not _in_reach(document, by)):
+    if by is None:
+        if document is None:
+            raise NotFound
+        return document
+    theirs, ours = set(document["cinemas"] if document else ()), set(by.cinemas)
+    if document is None or (ours and not theirs & ours):
         raise NotFound
-    if by is not None and (document["_id"] == by.id or ROLES[document["role"]].rank >= by.rank):
+    if document["_id"] == by.id or ROLES[document["role"]].rank >= by.rank or (ours and not theirs <= ours):
         raise NotYours
     return document
-
-
-def _in_reach(document: Document, by: Actor) -> bool:
-    return not by.cinemas or (bool(document["cinemas"]) and set(document["cinemas"]) <= set(by.cinemas))
 
 
 def _check_reach(by: Actor | None, *, role: str, cinemas: Sequence[ObjectId]) -> None:
@@ -208,12 +209,6 @@ def _check_values(values: Document) -> None:
 
 def _status(document: Document) -> str:
     return str(document["account"]["status"]["code"])
-
-
-def _ends_sessions(changed: Document) -> str:
-    if changed.get("status", AccountState.ACTIVE) != AccountState.ACTIVE:
-        return "disabled"
-    return "changed" if {"role", "cinemas"} & set(changed) else ""
 
 
 def _plain(values: Document) -> Document:

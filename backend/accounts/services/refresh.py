@@ -9,7 +9,7 @@ from django.conf import settings
 from backend.accounts import replay
 from backend.accounts.dpop import Proof
 from backend.accounts.errors import InvalidToken, SessionRevoked
-from backend.accounts.sessions import end
+from backend.accounts.sessions import checked, end
 from backend.accounts.tokens import issue_pair, read_refresh
 from backend.audit.services import record_security
 from backend.core.ids import digest
@@ -51,6 +51,7 @@ def refresh(*, token: str, proof: Proof, idempotency_key: str | None, address: s
     if session is None:
         raise SessionRevoked("unknown")
     if rotated.modified_count or _is_retry(session, generation, rotation_key, now):
+        checked(session, now)
         return issue_pair(
             session=sid, key=proof.key, generation=generation + 1, at=session["rotatedAt"], ends=session["expiresAt"]
         )

@@ -3,9 +3,12 @@
 import io
 
 import pytest
+from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from backend.accounts.models import User
 from backend.accounts.services.managing import set_password
 from backend.core import clock
 from backend.core.mongo import collection
@@ -191,3 +194,33 @@ def test_a_phone_has_one_manager(db, monkeypatch):
     created(monkeypatch, "13900001111", "陈建国")
     with pytest.raises(CommandError):
         created(monkeypatch, "13900001111", "陈建国")
+
+
+def test_changing_ones_own_password_writes_the_password_alone_and_is_logged(office, manager, monkeypatch):
+    def while_it_hashes(password):
+        """Somebody disables and unbinds the manager between the reading of his account and its writing."""
+        change = {"account.status.code": "disabled", "device": None}
+        collection("users").update_one({"_id": manager.id}, {"$set": change})
+        return make_password(password)
+
+    monkeypatch.setattr("backend.accounts.services.managing.make_password", while_it_hashes)
+    words = {"old_password": PASSWORD, "new_password1": "another-long-password-2"}
+
+    answer = office.post("/admin/password_change/", {**words, "new_password2": words["new_password1"]})
+
+    assert answer.status_code == 302
+    kept = collection("users").find_one({"_id": manager.id})
+    assert (kept["account"]["status"]["code"], kept["device"]) == ("disabled", None)
+    assert collection("securityLogs").count_documents({"event": "password_set", "byPhone": manager.phone}) == 1
+    collection("users").update_one({"_id": manager.id}, {"$set": {"account.status.code": "active"}})
+    assert office.get("/admin/").status_code == 200, "the browser that changed it stays signed in"
+    assert [sign_in(manager.phone, each).status_code for each in (PASSWORD, words["new_password1"])] == [200, 302]
+
+
+def test_djangos_own_ways_to_write_an_account_are_closed(manager):
+    user = User.objects.get(pk=manager.id)
+
+    with pytest.raises(ImproperlyConfigured, match="services"):
+        user.save()
+    with pytest.raises(ImproperlyConfigured, match="create_manager"):
+        call_command("createsuperuser", interactive=False, phone="13899990000", name="x")

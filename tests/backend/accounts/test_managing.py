@@ -8,6 +8,7 @@ import pytest
 from bson import ObjectId, Regex, encode
 
 from backend.core.mongo import collection
+from tests.backend.accounts.state import redis
 from tests.factories import make_cinema, make_staff
 
 USERS = "/api/v2/users"
@@ -252,3 +253,61 @@ def test_a_browser_that_claims_to_be_a_till_is_nobody(office, seller):
     ]
 
     assert [answer.status_code for answer in answers] == [401, 401]
+
+
+# What a manager's action left behind who was stopped after his first write.
+HALF_DONE = {
+    "disabled": {"account.status.code": "disabled"},
+    "unbound": {"device": None},
+    "changed": {"role": "checker"},
+    "logged_in_elsewhere": {"session": ObjectId()},
+}
+
+
+@pytest.mark.parametrize("reason", HALF_DONE)
+def test_a_session_whose_account_withdrew_is_over_once_it_is_read(seller, till, reason):
+    till.get("/api/v2/session")
+    collection("users").update_one({"_id": seller.id}, {"$set": HALF_DONE[reason]})
+    redis().delete(*redis().keys("live:*"))  # within a minute they lapse
+
+    answer = till.get("/api/v2/session")
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "session_revoked")
+    assert collection("staffSessions").find_one({"user": seller.id})["endReason"] == reason
+
+
+@pytest.mark.parametrize("reason", HALF_DONE)
+def test_a_session_whose_account_withdrew_cannot_be_renewed(seller, till, reason):
+    collection("users").update_one({"_id": seller.id}, {"$set": HALF_DONE[reason]})
+
+    assert till.refresh().json()["code"] == "session_revoked"
+
+
+def test_doing_it_again_finishes_what_was_stopped_half_way(managing, seller, till):
+    collection("users").update_one({"_id": seller.id}, {"$set": {"account.status.code": "disabled"}})
+
+    assert managing.patch(f"{USERS}/{seller.id}", {"status": "disabled"}).status_code == 200
+    assert till.get("/api/v2/session").json()["code"] == "session_revoked"
+
+
+def test_unbinding_again_finishes_what_was_stopped_half_way(managing, seller, till):
+    collection("users").update_one({"_id": seller.id}, {"$set": {"device": None}})
+
+    assert managing.post(f"{USERS}/{seller.id}/unbind-device", {}).status_code == 200
+    assert till.get("/api/v2/session").json()["code"] == "session_revoked"
+    assert [row["state"] for row in collection("deviceBindings").find({"user": seller.id})] == ["revoked"]
+
+
+def test_whoever_works_elsewhere_too_is_seen_here_and_changed_by_neither(managing, cinema):
+    both = make_staff(cinemas=[cinema, make_cinema()])
+
+    assert managing.get(f"{USERS}/{both.id}").status_code == 200
+    assert managing.patch(f"{USERS}/{both.id}", {"name": "x"}).json()["code"] == "not_yours_to_manage"
+
+
+def test_a_reference_is_found_however_it_is_typed(managing, seller, make_till, till):
+    reference = make_till(seller).try_log_in().json()["reference"]
+
+    for typed in (reference, reference.lower(), reference.replace("-", ""), f" {reference.replace('-', ' ')} "):
+        rows = managing.get(f"/api/v2/login-logs?reference={typed}").json()["results"]
+        assert [row["reference"] for row in rows] == [reference]
