@@ -49,7 +49,7 @@ def row(order: Answer, time_zone: str, *, now: datetime) -> Answer:
     }
 
 
-def detail(order: Answer, showtime: Answer, time_zone: str, *, actor: Actor, now: datetime) -> Answer:
+def detail(order: Answer, showtime: Answer, time_zone: str, *, actor: Actor, may_change: bool, now: datetime) -> Answer:
     """Return one order with its seats or tickets, what was paid, and what may be done with it."""
     starts, created = words.local(order["startsAt"], time_zone), words.local(order["createdAt"], time_zone)
     today, day = clock.business_day(now, time_zone), clock.business_day(starts, time_zone)
@@ -77,10 +77,8 @@ def detail(order: Answer, showtime: Answer, time_zone: str, *, actor: Actor, now
         "total": words.yuan(order["total"]),
         "count": len(order["seats"]),
         "cards": [_card(seat, tickets.get(seat["seat"]), labels) for seat in order["seats"]],
-        "may_cancel": order["state"] == "held" and actor.may("boxoffice.sell"),
         "may_print": bool(order["tickets"]) and actor.may("boxoffice.sell"),
-        "may_sell_on": order["state"] == "held" and actor.may("boxoffice.sell"),
-        "showtime": order["showtime"],
+        "may_go_on": order["state"] == "held" and actor.may("boxoffice.sell") and may_change,
     }
 
 

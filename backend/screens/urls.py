@@ -15,6 +15,7 @@ urlpatterns = [
     path("showtimes/<str:showtime_id>/hold", sell.hold, name="hold"),
     path("orders/", orders.orders, name="orders"),
     path("orders/<str:order_id>/", orders.order, name="order"),
+    path("orders/<str:order_id>/sell", sell.sell_on, name="sell_on"),
     path("orders/<str:order_id>/panel", sell.order_panel, name="order_panel"),
     path("orders/<str:order_id>/pay", sell.pay, name="pay"),
     path("orders/<str:order_id>/pay-step", sell.pay_step, name="pay_step"),

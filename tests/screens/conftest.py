@@ -70,14 +70,15 @@ def showtime(hall: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def open_screen(cinema: dict[str, Any], make_till: Callable[..., Till]) -> Callable[..., Screen]:
-    """Log a person in at a till and open the screens there: `open_screen("seller")`."""
+    """Log a person in at a till and open the screens there: `open_screen("seller")`; `at` is whose machine."""
     from django.test import Client  # noqa: PLC0415 - the same
 
     from tests import factories  # noqa: PLC0415 - the same
 
-    def open_(role: str = "seller", *, language: str = "en", name: str = "王小琳") -> Screen:
+    def open_(role: str = "seller", *, language: str = "en", name: str = "王小琳", at: Screen | None = None) -> Screen:
         staff = factories.make_staff(role, name=name, cinemas=[cinema])
-        till = make_till(staff).log_in()
+        machine = {"key": at.till.key, "machine_code": at.till.machine_code} if at else {}
+        till = make_till(staff, **machine).log_in()
         client = Client()
         client.cookies.load({"django_language": language})
         entered = client.get(till.post("/api/v2/web-session").json()["url"].removeprefix(ORIGIN))

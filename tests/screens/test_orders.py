@@ -1,5 +1,7 @@
 """Orders are found by what a customer has in the hand, and tickets are printed."""
 
+import pytest
+
 from backend.core.mongo import collection
 from backend.screens import words
 
@@ -71,3 +73,43 @@ def test_a_checker_reads_orders_and_cannot_sell(open_screen, screen, showtime):
     assert checker.get(f"/till/showtimes/{showtime['_id']}/").status_code == 403
     assert checker.post(f"/till/orders/{order['id']}/release").status_code == 403
     assert collection("orders").count_documents({"state": "held"}) == 1
+
+
+@pytest.mark.parametrize("who", ["seller", "supervisor"])
+def test_the_next_person_on_the_machine_and_a_supervisor_go_on_with_a_hold_and_are_paid(
+    open_screen, screen, showtime, who
+):
+    order = screen.till.hold(showtime, "1-1", "1-2")
+    next_one = open_screen(who, name="李思雨", at=screen if who == "seller" else None)
+    page = next_one.get(f"/till/orders/{order['id']}/").content.decode()
+    assert f'href="/till/orders/{order["id"]}/sell"' in page
+    assert "Cancel the hold" in page
+
+    selling = next_one.get(f"/till/orders/{order['id']}/sell").content.decode()
+
+    assert f'data-order="{order["id"]}"' in selling
+    assert "Take ¥90" in selling
+    paid = next_one.post(f"/till/orders/{order['id']}/pay", method="cash", tendered="90.00")
+    assert paid.status_code == 200
+
+
+def test_a_reload_after_such_a_hold_was_changed_finds_what_took_its_place(open_screen, screen, showtime):
+    order = screen.till.hold(showtime, "1-1", "1-2")
+    supervisor = open_screen("supervisor")
+    changed = supervisor.order(supervisor.hold(showtime, seats="1-2,1-3", order=order["id"]))
+
+    page = supervisor.client.get(f"/till/orders/{order['id']}/sell", follow=True).content.decode()
+
+    assert f'data-order="{changed}"' in page
+
+
+def test_another_till_reads_a_hold_and_is_offered_nothing_that_it_may_not_do(open_screen, screen, showtime):
+    order = screen.till.hold(showtime, "1-1")
+    other = open_screen(name="李思雨")
+
+    page = other.get(f"/till/orders/{order['id']}/").content.decode()
+
+    assert "On hold" in page
+    assert "Cancel the hold" not in page
+    assert "Go on selling" not in page
+    assert other.get(f"/till/orders/{order['id']}/sell").status_code == 403

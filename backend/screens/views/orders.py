@@ -45,7 +45,8 @@ def _page(request: HttpRequest, order_id: str | None) -> HttpResponse:
 def _detail(actor: Actor, opened: Answer, now: datetime) -> Answer:
     showtime = desk.showtime(actor, opened["showtime"], now=now)
     cinema = desk.cinema(actor, opened["cinema"]["id"])
-    return cards.detail(opened, showtime, cinema["timeZone"], actor=actor, now=now)
+    may_change = desk.may_change(actor, opened["id"])
+    return cards.detail(opened, showtime, cinema["timeZone"], actor=actor, may_change=may_change, now=now)
 
 
 @action("boxoffice.sell")

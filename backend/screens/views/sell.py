@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from backend.boxoffice import seating
@@ -34,10 +35,23 @@ Answer = dict[str, Any]
 @page("boxoffice.sell")
 def sell(request: HttpRequest, showtime_id: str) -> HttpResponse:
     """Show a session with its seat map; a hold of this till is still there after a reload."""
-    now = clock.now()
-    showtime = desk.showtime(actor_of(request), showtime_id, now=now)
+    now, actor = clock.now(), actor_of(request)
+    showtime = desk.showtime(actor, showtime_id, now=now)
+    return _page(request, showtime, desk.own_hold(actor, showtime_id, now=now), now)
+
+
+@page("boxoffice.sell")
+def sell_on(request: HttpRequest, order_id: str) -> HttpResponse:
+    """Go on with a hold that someone else began: as the next person on the machine, or as a supervisor."""
+    now, actor = clock.now(), actor_of(request)
+    order = desk.order_to_change(actor, order_id, now=now)
+    if order["state"] != "held":  # a reload after an edit: what took its place is this person's own hold
+        return HttpResponseRedirect(reverse("screens:sell", args=[order["showtime"]]), status=303)
+    return _page(request, desk.showtime(actor, order["showtime"], now=now), order, now)
+
+
+def _page(request: HttpRequest, showtime: Answer, order: Answer | None, now: datetime) -> HttpResponse:
     cinema = desk.cinema(actor_of(request), showtime["cinema"]["id"])
-    order = desk.own_hold(actor_of(request), showtime_id, now=now)
     context = {
         "show": _show(showtime, cinema, now),
         "sizes": PARTY_CHIPS,
