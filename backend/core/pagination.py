@@ -50,7 +50,8 @@ def page(
 
 def _limit(request: HttpRequest) -> int:
     text = request.GET.get("limit", str(DEFAULT_LIMIT))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAXIMUM_LIMIT):
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MAXIMUM_LIMIT))
+    if not (is_number and 1 <= int(text) <= MAXIMUM_LIMIT):
         raise Invalid({"limit": [_("Between 1 and 200.")]})
     return int(text)
 
