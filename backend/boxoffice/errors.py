@@ -80,6 +80,16 @@ class TenderedTooSmall(RuleBroken):
         self.extra["missing"] = missing
 
 
+class ReferenceRefused(RuleBroken):
+    """A payment's reference that must not be kept: too long, not printable, or the customer's payment code."""
+
+    code = "reference_refused"
+    title = _("This reference cannot be kept")
+
+    def __init__(self, why: Any) -> None:
+        super().__init__({"reference": [why]})
+
+
 class MethodNotOffered(RuleBroken):
     """A payment method that this cinema does not take yet."""
 

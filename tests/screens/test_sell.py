@@ -293,3 +293,14 @@ def test_seats_in_place_of_someone_elses_order_are_refused_before_anything_is_he
     assert "This order belongs to another till" in answer.content.decode()
     assert [(str(each["_id"]), each["state"]) for each in orders()] == [(order, "held")]
     assert screen.till.seat_states(showtime, "2-1") == ["free"]
+
+
+@pytest.mark.parametrize("reference", ["a\x00b", "a" * 65, "134567890123456789"])
+def test_a_reference_that_must_not_be_kept_is_refused_here_too_and_says_what_to_do(screen, showtime, reference):
+    order = screen.order(screen.hold(showtime, size=1))
+
+    answer = screen.post(f"/till/orders/{order}/pay", method="wechat", reference=reference)
+
+    assert (answer.status_code, answer["HX-Retarget"]) == (422, "#trouble")
+    assert "This reference cannot be kept" in answer.content.decode()
+    assert [each["state"] for each in orders()] == ["held"]

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
+from backend.boxoffice.services.pay import REFERENCE_LENGTH
 from backend.core.parsing import Answer, Body
 
 Identifier = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}$")]
@@ -33,7 +34,7 @@ class PaymentWanted(Body):
 
     method: Literal["cash", "card", "wechat", "alipay", "voucher"]
     tendered: Money | None = None
-    reference: Annotated[str, Meta(max_length=64)] | None = None
+    reference: Annotated[str, Meta(max_length=REFERENCE_LENGTH)] | None = None
 
 
 class Named(Answer):

@@ -1,5 +1,7 @@
 """Take a payment: the held seats become sold, the order paid, and its tickets exist."""
 
+import re
+import unicodedata
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,6 +15,7 @@ from backend.boxoffice.errors import (
     HoldExpired,
     MethodNotOffered,
     OrderCancelled,
+    ReferenceRefused,
     TenderedTooSmall,
 )
 from backend.boxoffice.permissions import require_change, require_sight
@@ -23,6 +26,9 @@ from backend.core.money import money, to_bson, to_decimal
 CASH = "cash"
 BY_REFERENCE = ("card", "wechat", "alipay")
 METHODS = (CASH, *BY_REFERENCE)
+REFERENCE_LENGTH = 64
+# What a customer's WeChat or Alipay shows to be scanned: it is money, so it is never kept.
+PAYMENT_CODE = re.compile(r"1[0-5][0-9]{16}|(?:2[5-9]|30)[0-9]{14,22}")
 Document = dict[str, Any]
 
 
@@ -44,7 +50,8 @@ def pay_order(
     The key's id becomes the payment's, by which a retry knows its own payment. `tendered` is what the customer
     gave in cash, in yuan; exactly the total without it. `reference` is what the terminal or the app printed.
 
-    Raises NotFound, NotYourOrder, HoldExpired, AlreadyPaid, OrderCancelled, MethodNotOffered, TenderedTooSmall.
+    Raises NotFound, NotYourOrder, HoldExpired, AlreadyPaid, OrderCancelled, MethodNotOffered, TenderedTooSmall,
+    ReferenceRefused.
     """
     held = require_sight(orders.find(order), by)
     require_change(held, by)
@@ -108,12 +115,25 @@ def _payment(
         "amount": to_bson(due),
         "tendered": to_bson(given),
         "change": to_bson(given - due),
-        "reference": (reference or "").strip(),
+        "reference": _reference(reference or ""),
         "staff": by.staff(),
         "device": by.machine(),
         "at": now,
         "shift": None,
     }
+
+
+def _reference(text: str) -> str:
+    """Return a reference as it is kept, its blanks made single spaces; raises ReferenceRefused."""
+    kept = " ".join(text.split())
+    if len(kept) > REFERENCE_LENGTH or not kept.isprintable():
+        raise ReferenceRefused(_("At most %(n)s printable characters.") % {"n": REFERENCE_LENGTH})
+    # As a scanner may type it through an input method: full-width, in groups.
+    if PAYMENT_CODE.fullmatch(unicodedata.normalize("NFKC", kept).replace(" ", "")):
+        raise ReferenceRefused(
+            _("That is the customer's payment code, which is never kept. Type the receipt's number, or nothing.")
+        )
+    return kept
 
 
 def _tickets(order: Document) -> list[Document]:

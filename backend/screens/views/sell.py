@@ -233,7 +233,7 @@ def pay(request: HttpRequest, order_id: str) -> HttpResponse:
             key=key_of(request),
             method=method,
             tendered=tendered,
-            reference=request.POST.get("reference", "").strip() or None,
+            reference=request.POST.get("reference"),
             by=actor,
             now=now,
         )

@@ -119,3 +119,17 @@ def test_a_paid_order_is_not_cancelled_nor_an_expired_one(till, showtime, short_
 
     assert [answer.json()["code"] for answer in answers] == ["already_paid", "hold_expired"]
     assert till.seat_states(showtime, "4-4") == ["sold"]
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["134567890123456789", "2812 3456 7890 1234 5678", "１３４５６７８９０１２３４５６７８９", "A\u200b1"],
+    ids=["wechat", "alipay", "full width", "not printable"],
+)
+def test_what_must_not_be_kept_is_refused_as_a_reference_and_nothing_is_paid(till, showtime, reference):
+    order = till.hold(showtime, "4-4")
+
+    answer = till.post(f"/api/v2/orders/{order['id']}/pay", {"method": "wechat", "reference": reference})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "reference_refused")
+    assert collection("orders").find_one({})["state"] == "held"
