@@ -81,7 +81,7 @@ class HallSchedule(models.Model):
     """When a hall is taken: `slots` of `{showtime, from, to}`. The document's `_id` is the hall's.
 
     A slot is added by one conditional update that requires no other to overlap, so two people who plan at once
-    cannot both get the hall.
+    cannot both get the hall. A slot has `takenAt` until its showtime stands.
     """
 
     id = ObjectIdField(primary_key=True, db_column="_id")

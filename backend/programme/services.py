@@ -23,6 +23,7 @@ from backend.venues.selectors import layout as layout_of
 Document = dict[str, Any]
 CODE_TRIES = 20
 SLOTS_KEPT = timedelta(days=2)
+SLOT_PATIENCE = timedelta(minutes=1)
 
 
 def add_film(
@@ -73,8 +74,8 @@ def schedule_showtime(
 ) -> ObjectId:
     """Plan a show and put it on sale; return its id.
 
-    Slot first, then showtime: a crash leaves a slot that nothing is sold in, never two shows in one hall. The
-    session code is the next of the cinema's business day.
+    Slot first, then showtime: a crash leaves a slot that nothing is sold in, never two shows in one hall. Who
+    plans that hall a minute later drops it. The session code is the next of the cinema's business day.
 
     `prices` are `{ticketType, label, amount, zone?}`, amount in yuan as a Decimal or text; `picture` is `2D`,
     `3D` or `IMAX`.
@@ -110,6 +111,7 @@ def schedule_showtime(
     }
     _take_slot(showtime, now=now)
     _insert_with_code(showtime)
+    _keep_slot(showtime)
     record_change(
         "showtime_added",
         kind="showtime",
@@ -196,11 +198,14 @@ def _film(title: str, original_title: str, duration_minutes: int, language: str)
 
 
 def _take_slot(showtime: Document, *, now: datetime) -> None:
-    """Take the hall from the show's start until it is cleaned, or raise HallTaken: one conditional update."""
+    """Take the hall from the show's start until it is cleaned, or raise HallTaken: one conditional update.
+
+    `takenAt` stands in the slot until its showtime does: by it an abandoned slot is known.
+    """
     schedules = collection("hallSchedules")
     start = showtime["startsAt"]
     end = showtime["endsAt"] + timedelta(minutes=settings.HALL_CLEANING_MINUTES)
-    slot = {"showtime": showtime["_id"], "from": start, "to": end}
+    slot = {"showtime": showtime["_id"], "from": start, "to": end, "takenAt": now}
     free = {"slots": {"$not": {"$elemMatch": {"from": {"$lt": end}, "to": {"$gt": start}}}}}
     for _try in range(2):
         if schedules.update_one({"_id": showtime["hall"], **free}, {"$push": {"slots": slot}}).modified_count:
@@ -208,11 +213,36 @@ def _take_slot(showtime: Document, *, now: datetime) -> None:
             past = {"slots": {"to": {"$lt": now - SLOTS_KEPT}}}
             schedules.update_one({"_id": showtime["hall"], "slots.to": {"$lt": now - SLOTS_KEPT}}, {"$pull": past})
             return
-        if schedules.find_one({"_id": showtime["hall"]}, {"_id": 1}) is not None:
+        schedule = schedules.find_one({"_id": showtime["hall"]})
+        if schedule is None:
+            with suppress(DuplicateKeyError):  # someone else planned this hall's first show
+                schedules.insert_one({"_id": showtime["hall"], "slots": []})
+        elif not _drop_abandoned(schedule, now=now):
             break
-        with suppress(DuplicateKeyError):  # someone else planned this hall's first show
-            schedules.insert_one({"_id": showtime["hall"], "slots": []})
     raise HallTaken(_("%(hall)s is taken then.") % {"hall": showtime["hallName"]})
+
+
+def _drop_abandoned(schedule: Document, *, now: datetime) -> bool:
+    """Free the slots of planners that died before their showtime stood; say whether there were any."""
+    limit = now - SLOT_PATIENCE
+    waiting = [slot["showtime"] for slot in schedule["slots"] if slot.get("takenAt", now) < limit]
+    planned = collection("showtimes").distinct("_id", {"_id": {"$in": waiting}})
+    gone = {"showtime": {"$in": [showtime for showtime in waiting if showtime not in planned]}}
+    # `takenAt` again: a planner that was only slow may have kept its slot since we looked.
+    abandoned = {"slots": {**gone, "takenAt": {"$lt": limit}}}
+    return bool(collection("hallSchedules").update_one({"_id": schedule["_id"]}, {"$pull": abandoned}).modified_count)
+
+
+def _keep_slot(showtime: Document) -> None:
+    """Make the slot last, or take the showtime back where the slot was given to others: we were a minute too slow.
+
+    Raises HallTaken.
+    """
+    ours = {"_id": showtime["hall"], "slots.showtime": showtime["_id"]}
+    kept = collection("hallSchedules").update_one(ours, {"$unset": {"slots.$.takenAt": ""}})
+    if not kept.matched_count:
+        collection("showtimes").delete_one({"_id": showtime["_id"]})
+        raise HallTaken(_("%(hall)s is taken then.") % {"hall": showtime["hallName"]})
 
 
 def _insert_with_code(showtime: Document) -> None:

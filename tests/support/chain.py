@@ -35,10 +35,15 @@ class Chain:
     hall_elsewhere: ObjectId
     film: ObjectId
 
-    def show(self, starts_at: datetime, *, hall: ObjectId | None = None) -> ObjectId:
+    def show(self, starts_at: datetime, *, hall: ObjectId | None = None, now: datetime | None = None) -> ObjectId:
         """Plan a showtime and return its id."""
         return schedule_showtime(
-            film=self.film, hall=hall or self.hall, starts_at=starts_at, prices=PRICES, by=None, now=clock.now()
+            film=self.film,
+            hall=hall or self.hall,
+            starts_at=starts_at,
+            prices=PRICES,
+            by=None,
+            now=now or clock.now(),
         )
 
 

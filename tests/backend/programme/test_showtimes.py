@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from bson import ObjectId
@@ -13,6 +14,7 @@ from backend.core import clock
 from backend.core.idempotency import IdempotencyKey
 from backend.core.mongo import collection
 from backend.core.problems import NotFound
+from backend.programme import services
 from backend.programme.errors import HallTaken, PricesBroken
 from backend.programme.services import change_showtime, checked_prices, schedule_showtime
 from tests.support.chain import PRICES, actor, build_chain
@@ -128,3 +130,50 @@ def test_new_prices_hold_for_new_orders_only(chain):
     change_showtime(show, prices=dearer, sales_end_at=EVENING, by=None, now=clock.now())
 
     assert (str(before["total"]), str(hold("4-5")["total"])) == ("60.00", "80.00")
+
+
+class Killed(BaseException):
+    """The planner's process is killed."""
+
+
+def test_a_planner_killed_before_its_showtime_stood_blocks_the_hall_for_a_minute_and_no_longer(chain, monkeypatch):
+    now = clock.now()
+    with monkeypatch.context() as dying:
+        dying.setattr(services, "_insert_with_code", Mock(side_effect=Killed))
+        with pytest.raises(Killed):
+            chain.show(EVENING, now=now)
+
+    with pytest.raises(HallTaken):
+        chain.show(EVENING, now=now + timedelta(seconds=50))
+    chain.show(EVENING, now=now + timedelta(seconds=70))
+
+    assert collection("showtimes").count_documents({}) == 1
+    with pytest.raises(HallTaken):
+        chain.show(EVENING, now=now + timedelta(days=1))
+
+
+def test_a_planner_killed_after_its_showtime_stood_keeps_the_hall(chain, monkeypatch):
+    now = clock.now()
+    with monkeypatch.context() as dying:
+        dying.setattr(services, "_keep_slot", Mock(side_effect=Killed))
+        with pytest.raises(Killed):
+            chain.show(EVENING, now=now)
+
+    with pytest.raises(HallTaken):
+        chain.show(EVENING, now=now + timedelta(hours=1))
+
+
+def test_a_planner_that_slept_for_a_minute_finds_the_hall_taken_and_leaves_no_second_show(chain, monkeypatch):
+    now, insert = clock.now(), services._insert_with_code
+    others = []
+
+    def sleep_first(showtime: dict[str, Any]) -> None:
+        monkeypatch.setattr(services, "_insert_with_code", insert)
+        others.append(chain.show(EVENING, now=now + timedelta(seconds=70)))
+        insert(showtime)
+
+    monkeypatch.setattr(services, "_insert_with_code", sleep_first)
+
+    with pytest.raises(HallTaken):
+        chain.show(EVENING, now=now)
+    assert collection("showtimes").distinct("_id") == others
