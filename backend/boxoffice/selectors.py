@@ -176,14 +176,17 @@ def orders_filter(
     number: str = "",
     ticket: str = "",
     phone: str = "",
+    cinema: ObjectId | None = None,
     since: datetime | None = None,
     before: datetime | None = None,
 ) -> Document:
     """Return the filter for the orders of the caller's cinemas. Times are when the order was made.
 
-    Raises Invalid for a phone that is none.
+    Raises Invalid for a phone that is none, NotFound for a cinema that is not the caller's.
     """
     wanted: Document = {"cinema": {"$in": list(actor.cinemas)}} if actor.cinemas else {}
+    if cinema is not None:
+        wanted = {"cinema": venues.cinema(actor, cinema)["_id"]}
     if number:
         wanted["number"] = _order_number(number)
     if ticket:

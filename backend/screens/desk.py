@@ -194,11 +194,15 @@ def pay(
 
 
 def find_orders(actor: Actor, query: str, *, cinema: Answer, now: datetime) -> list[Answer]:
-    """Return the orders that a ticket, an order number or a phone finds; without one, what was held or sold today."""
+    """Return what a ticket, an order number or a phone finds in any of the caller's cinemas.
+
+    Without a query, what was held or sold today in this cinema.
+    """
     if not query:
         day = business_day(now, cinema["timeZone"])
         since, before = business_day_bounds(day, cinema["timeZone"])
-        found = selectors.find_orders(actor, now=now, limit=LOOKED_AT, since=since, before=before)
+        here = object_id(cinema["id"])
+        found = selectors.find_orders(actor, now=now, limit=LOOKED_AT, cinema=here, since=since, before=before)
         return [each for each in found if each["state"] not in OVER][:LIST_LENGTH]
     for wanted in _meanings(query):
         if found := selectors.find_orders(actor, now=now, limit=LIST_LENGTH, **wanted):

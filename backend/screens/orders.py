@@ -31,8 +31,9 @@ LONG_SEAT = 9  # characters of a seat that do not fit the ticket's box in large 
 Answer = dict[str, Any]
 
 
-def row(order: Answer, time_zone: str, *, now: datetime) -> Answer:
-    """Return one line of the list."""
+def row(order: Answer, cinema: Answer, *, now: datetime) -> Answer:
+    """Return one line of the list as the till of `cinema` shows it: another cinema's order names its own."""
+    time_zone = cinema["timeZone"]
     starts, created = words.local(order["startsAt"], time_zone), words.local(order["createdAt"], time_zone)
     state, look = STATES.get(order["state"], (order["state"], ""))
     return {
@@ -46,6 +47,7 @@ def row(order: Answer, time_zone: str, *, now: datetime) -> Answer:
         "total": words.yuan(order["total"]),
         "state": state if order["state"] != "paid" else "",
         "look": look,
+        "elsewhere": order["cinema"]["name"] if order["cinema"]["id"] != cinema["id"] else "",
     }
 
 
@@ -61,7 +63,7 @@ def detail(order: Answer, showtime: Answer, time_zone: str, *, actor: Actor, may
         "number": order["number"],
         "title": order["film"],
         "when": f"{words.day_words(day, today)} {starts:%H:%M}",
-        "hall": order["hall"],
+        "place": " ".join((order["cinema"]["name"], order["hall"])),
         "sold": _("%(time)s %(till)s %(name)s")
         % {
             "time": f"{created:%H:%M}",

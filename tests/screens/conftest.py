@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -70,13 +70,23 @@ def showtime(hall: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def open_screen(cinema: dict[str, Any], make_till: Callable[..., Till]) -> Callable[..., Screen]:
-    """Log a person in at a till and open the screens there: `open_screen("seller")`; `at` is whose machine."""
+    """Log a person in at a till and open the screens there: `open_screen("seller")`.
+
+    `at` is whose machine, a new one without it; `elsewhere` are more cinemas of that person.
+    """
     from django.test import Client  # noqa: PLC0415 - the same
 
     from tests import factories  # noqa: PLC0415 - the same
 
-    def open_(role: str = "seller", *, language: str = "en", name: str = "王小琳", at: Screen | None = None) -> Screen:
-        staff = factories.make_staff(role, name=name, cinemas=[cinema])
+    def open_(
+        role: str = "seller",
+        *,
+        language: str = "en",
+        name: str = "王小琳",
+        at: Screen | None = None,
+        elsewhere: Sequence[Any] = (),
+    ) -> Screen:
+        staff = factories.make_staff(role, name=name, cinemas=[cinema, *elsewhere])
         machine = {"key": at.till.key, "machine_code": at.till.machine_code} if at else {}
         till = make_till(staff, **machine).log_in()
         client = Client()

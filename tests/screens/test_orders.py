@@ -1,9 +1,13 @@
 """Orders are found by what a customer has in the hand, and tickets are printed."""
 
+from datetime import timedelta
+
 import pytest
 
+from backend.core import clock
 from backend.core.mongo import collection
 from backend.screens import words
+from tests import factories
 
 
 def test_today_lists_what_was_held_or_sold(screen, showtime):
@@ -113,3 +117,18 @@ def test_another_till_reads_a_hold_and_is_offered_nothing_that_it_may_not_do(ope
     assert "Cancel the hold" not in page
     assert "Go on selling" not in page
     assert other.get(f"/till/orders/{order['id']}/sell").status_code == 403
+
+
+def test_the_days_list_is_this_cinemas_and_a_search_finds_the_others_by_name(open_screen, hall, showtime):
+    other = factories.make_cinema(name="西山影城", code="BJ02")
+    elsewhere = factories.make_showtime(factories.make_hall(other), starts_at=clock.now() + timedelta(minutes=5))
+    screen = open_screen(elsewhere=[other])
+    here = screen.till.sell(showtime, "1-1")
+    there = screen.till.sell(elsewhere, "1-1")
+
+    listed = screen.get("/till/orders/").content.decode()
+    found = screen.client.get("/till/orders/", {"q": there["number"]}).content.decode()
+
+    assert here["id"] in listed
+    assert there["id"] not in listed
+    assert f"<small>西山影城 · 1 ticket ¥{there['total'].removesuffix('.00')}</small>" in found

@@ -36,7 +36,7 @@ def _page(request: HttpRequest, order_id: str | None) -> HttpResponse:
     opened = desk.order(actor, order_id, now=now) if order_id else (found[0] if found and query else None)
     context = {
         "query": query,
-        "rows": [cards.row(each, cinema["timeZone"], now=now) for each in found],
+        "rows": [cards.row(each, cinema, now=now) for each in found],
         "order": _detail(actor, opened, now) if opened else None,
     }
     return show(request, "screens/orders.html", context, cinema=cinema, tab="orders")
