@@ -170,7 +170,7 @@ class Obedience(QObject):
         login, till = self._shell.login, self._shell.till
         seen: dict[str, Any] = {"window": "till" if till is not None else "login" if login.isVisible() else "none"}
         if till is None:
-            notice = login._notice
+            notice = login.notice
             seen["notice"] = notice.accessibleName() if notice.isVisible() else ""
             seen["phone"], seen["button"] = login.phone.text(), login.primary.accessibleName()
             seen["ready"] = login.primary.isEnabled()

@@ -51,7 +51,7 @@ class Till:
 
     @property
     def says(self) -> str:
-        return self.window._notice.accessibleName() if self.window._notice.isVisible() else ""
+        return self.window.notice.accessibleName() if self.window.notice.isVisible() else ""
 
     @property
     def button(self) -> str:
@@ -75,7 +75,7 @@ def background(application: QApplication) -> Iterator[Background]:
 @pytest.fixture
 def till(client: StaffClient, background: Background, until: Until) -> Iterator[Till]:
     made = make_till(client, background, CHINESE, PEOPLE)
-    until(lambda: made.window._server.text() == "服务器正常")
+    until(lambda: made.window.side.server.text() == "服务器正常")
     yield made
     made.window.close()
 
@@ -83,14 +83,14 @@ def till(client: StaffClient, background: Background, until: Until) -> Iterator[
 @pytest.fixture
 def english(client: StaffClient, background: Background, until: Until) -> Iterator[Till]:
     made = make_till(client, background, ENGLISH, Remembered())
-    until(lambda: made.window._server.text() == "Server is up")
+    until(lambda: made.window.side.server.text() == "Server is up")
     yield made
     made.window.close()
 
 
 def test_the_last_person_is_filled_in_with_the_name(till: Till) -> None:
     assert till.window.phone.text() == "138 0000 0002"
-    assert till.window._name.text() == "王小琳"
+    assert till.window.field.person.text() == "王小琳"
 
 
 def test_enter_logs_in(till: Till, server: TillServer, until: Until) -> None:
@@ -104,7 +104,7 @@ def test_the_first_digit_of_another_person_replaces_the_number(till: Till) -> No
     till.type("13900000009")
 
     assert till.window.phone.text() == "139 0000 0009"
-    assert till.window._name.text() == ""
+    assert till.window.field.person.text() == ""
 
 
 def test_the_keypad_types_and_erases(till: Till) -> None:
@@ -128,7 +128,7 @@ def test_down_lists_the_last_people_and_enter_takes_one(till: Till) -> None:
     till.press(Qt.Key.Key_Return)
 
     assert till.window.phone.text() == "138 0000 0003"
-    assert till.window._name.text() == "赵敏"
+    assert till.window.field.person.text() == "赵敏"
     assert not till.sessions
 
 
@@ -306,8 +306,8 @@ def test_a_clock_that_is_off_is_said_and_works(till: Till, server: TillServer, u
     until(lambda: till.sessions)
     till.window._each_second()
 
-    assert till.window._skew.text() == "本机时间差 10 分钟，已按服务器时间工作"
-    assert till.window._skew.isVisible()
+    assert till.window.side.skew.text() == "本机时间差 10 分钟，已按服务器时间工作"
+    assert till.window.side.skew.isVisible()
 
 
 def test_a_key_store_that_failed_is_said_and_nothing_can_be_pressed(application: QApplication) -> None:
@@ -315,8 +315,8 @@ def test_a_key_store_that_failed_is_said_and_nothing_can_be_pressed(application:
     window.appear(PEOPLE)
     window.cannot_start("the system's key store did not answer: locked")
 
-    assert "读不到本机密钥，不能登录" in window._notice.accessibleName()
-    assert "did not answer" in window._notice.accessibleName()
+    assert "读不到本机密钥，不能登录" in window.notice.accessibleName()
+    assert "did not answer" in window.notice.accessibleName()
     assert not window.primary.isEnabled()
     window.close()
 
