@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images"
 MANAGER, SELLER, PASSWORD = "13800000001", "13800000002", "cinema-demo-2026"  # the demo's, printed by `make run`
 SIZE = ViewportSize(width=1280, height=720)
+TOMORROW = "[data-keys='Period NumpadDecimal']"
 ADMIN_PAGES = {
     "admin-home": "/admin/",
     "admin-users": "/admin/accounts/user/",
@@ -66,36 +67,69 @@ def shell_at(origin: str, folder: Path) -> ShellDriver:
     folder.mkdir()
     (folder / "machine-id").write_text(folder.name.encode().hex().ljust(32, "0"))
     (folder / "config.json").write_text(json.dumps({"language": "zh-hans", "heartbeat_seconds": 2}))
-    shell = ShellDriver(data_dir=folder, api_base_url=origin)
+    machine = {"SHELL_DRIVER_PAPER": str(folder / "tickets.pdf"), "SHELL_DRIVER_MACHINE": "2号台"}
+    shell = ShellDriver(data_dir=folder, api_base_url=origin, environ=machine)
     shell.wait_for(lambda state: state.get("ready"))
     return shell
 
 
+def shown(shell: ShellDriver, selector: str) -> bool:
+    """Tell whether the page has what `selector` matches."""
+    return bool(shell.do("js", script=f"document.querySelector({json.dumps(selector)}) !== null"))
+
+
+def press_when_shown(shell: ShellDriver, selector: str) -> None:
+    """Click an element of the page once it is there."""
+    until(lambda: shown(shell, selector))
+    time.sleep(0.7)  # a screen that has just come takes no click yet
+    shell.click(selector)
+
+
 def sell(shell: ShellDriver) -> None:
     """Go through a whole sale and take a picture of each step."""
-    matches = 'document.querySelector("{}") !== null'
-
-    def shown(selector: str) -> bool:
-        return bool(shell.do("js", script=matches.format(selector)))
-
     shell.do("log_in", phone=SELLER)
     shell.wait_for(lambda state: state["window"] == "till" and "/till/" in state.get("url", ""))
-    until(lambda: shown(".tile"))
+    press_when_shown(shell, TOMORROW)
+    until(lambda: shown(shell, ".band"))
     grab(shell, "board")
-    shell.click(".tile:last-of-type")
-    until(lambda: shown("[data-seat]"))
-    time.sleep(0.5)
-    shell.click("[data-size='2']")
-    until(lambda: shown(".cash button"))
+    press_when_shown(shell, ".segments a")
+    until(lambda: not shown(shell, ".band"))
+    press_when_shown(shell, ".tile:last-of-type")
+    press_when_shown(shell, "[data-size='2']")
+    until(lambda: shown(shell, ".cash button"))
     grab(shell, "sell")
     shell.do("key", name="Return")
-    until(lambda: shown(".sale[data-step=pay]"))
+    until(lambda: shown(shell, ".sale[data-step=pay]"))
     grab(shell, "pay")
     shell.do("key", text="200")
     time.sleep(0.5)
     shell.do("key", name="Return")
-    until(lambda: shown(".sale[data-step=done]"))
+    until(lambda: shown(shell, ".sale[data-step=done]"))
     grab(shell, "done")
+
+
+def sell_for_tomorrow(shell: ShellDriver, *, tile: int, seats: int) -> None:
+    """Sell some seats of one of tomorrow's films."""
+    press_when_shown(shell, "a[href='/till/']")
+    press_when_shown(shell, TOMORROW)
+    until(lambda: shown(shell, ".band"))
+    press_when_shown(shell, f".film:nth-of-type({tile}) .tile")
+    press_when_shown(shell, f"[data-size='{seats}']")
+    press_when_shown(shell, ".cash button")
+    until(lambda: shown(shell, ".sale[data-step=done]"))
+
+
+def orders(shell: ShellDriver) -> None:
+    """Take a picture of the day's orders with one open, and of its tickets."""
+    for tile, seats in ((1, 3), (2, 1), (3, 4), (5, 2)):
+        sell_for_tomorrow(shell, tile=tile, seats=seats)
+    press_when_shown(shell, "a[href='/till/orders/']")
+    press_when_shown(shell, ".order-rows a:nth-of-type(2)")
+    until(lambda: shown(shell, ".ticket-cards"))
+    grab(shell, "orders")
+    press_when_shown(shell, "a[href$='/tickets']")
+    until(lambda: shown(shell, ".ticket"))
+    grab(shell, "ticket")
 
 
 def back_office(page: Page, origin: str) -> None:
@@ -130,6 +164,7 @@ def main() -> None:
         with shell_at(origin, Path(scratch) / "till-1") as shell:
             grab(shell, "login-window")
             sell(shell)
+            orders(shell)
             with shell_at(origin, Path(scratch) / "till-2") as stranger:
                 stranger.do("log_in", phone=SELLER)
                 stranger.wait_for(lambda state: state.get("notice"))

@@ -2,7 +2,8 @@
 
 For tests only, and never part of the program: it starts the shell as `shell_client.app.main` does, then
 listens on a Unix socket for one JSON object a line and answers one a line. Mouse and keys are real Qt events.
-`ShellDriver` is the other end. Where `SHELL_DRIVER_PAPER` names a PDF file, the machine has a printer that writes it.
+`ShellDriver` is the other end. Where `SHELL_DRIVER_PAPER` names a PDF file, the machine has a printer that writes it;
+`SHELL_DRIVER_MACHINE` is what the machine calls itself.
 
 | do | with | answers |
 |---|---|---|
@@ -38,6 +39,7 @@ from PyQt5.QtWidgets import QApplication, QPushButton, QWidget
 from shell_client import app as program
 from shell_client.app import Shell
 from shell_client.browser import window as till_window
+from shell_client.login import window as login_window
 from tests.shell.display import ensure_display
 from tests.shell.hands import click, press_key
 from tests.shell.paper import pdf_printer
@@ -254,7 +256,9 @@ class Obedience(QObject):
 def main(address: str) -> int:
     """Run the shell as its own `main` does, with an ear at `address`."""
     if paper := os.environ.get("SHELL_DRIVER_PAPER"):
-        till_window.find_printer = lambda _name: pdf_printer(Path(paper))
+        till_window.find_printer = lambda name: pdf_printer(Path(paper))  # noqa: ARG005 - as the real one
+    if name := os.environ.get("SHELL_DRIVER_MACHINE"):
+        login_window.machine_name = lambda: name
     application, shell = program.build(os.environ)
     obedience = Obedience(shell)
     threading.Thread(target=obedience.listen, args=(address,), daemon=True).start()
