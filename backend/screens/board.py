@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 from backend.screens import words
 
 FEW = 0.2  # of the seats: fewer are worth a warning
-SELLABLE_AFTER_START = timedelta(minutes=15)
 TILES_BY_FILM = 40  # more tiles than this are found faster by time
 DAYS_SHOWN = 3
 Answer = dict[str, Any]
@@ -60,9 +59,8 @@ def tile(showtime: Answer, *, day: date, time_zone: str, now: datetime) -> Answe
 
 
 def is_shown(showtime: Answer, *, now: datetime) -> bool:
-    """Return whether a showtime still belongs on the board."""
-    starts = datetime.fromisoformat(showtime["startsAt"])
-    return now <= starts + SELLABLE_AFTER_START
+    """Return whether a showtime still belongs on the board: while it is sold, and until it starts in any case."""
+    return bool(showtime["salesOpen"]) or now < datetime.fromisoformat(showtime["startsAt"])
 
 
 def hall_words(showtime: Answer) -> str:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from backend.core import clock
+from backend.core.mongo import collection
 from tests import factories
 
 
@@ -68,3 +69,20 @@ def test_the_language_switch_comes_back_to_the_page(screen):
 
     assert (answer.status_code, answer["Location"]) == (303, "/till/orders/")
     assert '<html lang="zh-hans"' in screen.get("/till/").content.decode()
+
+
+def test_a_showtime_is_on_the_board_while_it_is_sold_however_long_a_manager_lets_it(screen, hall):
+    now = clock.now()
+    longer = factories.make_showtime(hall, starts_at=now - timedelta(minutes=16))
+    collection("showtimes").update_one({"_id": longer["_id"]}, {"$set": {"salesEndAt": now + timedelta(minutes=5)}})
+
+    assert "Started 16 min ago" in screen.get("/till/").content.decode()
+
+    collection("showtimes").update_one({"_id": longer["_id"]}, {"$set": {"salesEndAt": now - timedelta(minutes=5)}})
+    assert "tile-" not in screen.get("/till/").content.decode()
+
+
+def test_a_showtime_that_a_manager_closed_before_its_start_is_there_and_says_so(screen, showtime):
+    collection("showtimes").update_one({"_id": showtime["_id"]}, {"$set": {"salesEndAt": clock.now()}})
+
+    assert "Closed" in screen.get("/till/").content.decode()

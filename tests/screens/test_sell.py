@@ -304,3 +304,12 @@ def test_a_reference_that_must_not_be_kept_is_refused_here_too_and_says_what_to_
     assert (answer.status_code, answer["HX-Retarget"]) == (422, "#trouble")
     assert "This reference cannot be kept" in answer.content.decode()
     assert [each["state"] for each in orders()] == ["held"]
+
+
+def test_a_party_is_as_large_as_an_order_may_be(screen, showtime, settings):
+    settings.SEATS_PER_ORDER = 3
+
+    answer = screen.hold(showtime, size=4)
+
+    assert answer.status_code == 400
+    assert "At most 3 seats." in answer.content.decode()

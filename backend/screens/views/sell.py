@@ -25,7 +25,6 @@ from backend.screens.frame import actor_of, key_of, show
 from backend.screens.sale import Message
 
 PARTY_CHIPS = range(1, 7)
-LARGEST_PARTY = 50
 AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,2})?\Z")
 CONFIRMED_BY_HAND = ("card", "wechat", "alipay")
 Answer = dict[str, Any]
@@ -409,8 +408,8 @@ def _number(request: HttpRequest, name: str) -> int:
 
 def _size(request: HttpRequest) -> int:
     size = _number(request, "size")
-    if size > LARGEST_PARTY:
-        raise Invalid({"size": [_("At most %(n)s seats.") % {"n": LARGEST_PARTY}]})
+    if size > settings.SEATS_PER_ORDER:
+        raise Invalid({"size": [_("At most %(n)s seats.") % {"n": settings.SEATS_PER_ORDER}]})
     return size
 
 
