@@ -19,6 +19,17 @@ class SeatsTaken(Problem):
         self.seats = list(seats)
 
 
+class SeatsInMotion(Problem):
+    """Others took and freed these seats around every try: nobody may have them. The same request may be sent again."""
+
+    status, code = 503, "seats_in_motion"
+    title = _("Several tills are at these seats just now")
+    detail = _("Nothing was held. Press again in a second.")
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "1"})
+
+
 class UnknownSeat(RuleBroken):
     """A seat that the hall does not have, that is out of use, or that is asked for twice."""
 

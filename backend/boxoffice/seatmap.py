@@ -14,6 +14,7 @@ from bson import ObjectId
 from pymongo.collection import Collection as MongoCollection
 from pymongo.errors import DuplicateKeyError
 
+from backend.boxoffice.errors import SeatsInMotion
 from backend.core.mongo import collection
 
 HELD, SOLD = "held", "sold"
@@ -33,6 +34,8 @@ def claim(showtime: ObjectId, seats: Sequence[str], *, order: ObjectId, until: d
 
     A seat is claimable when it is absent or its `until` (UTC) has passed. One update of one document: MongoDB
     applies it whole or not at all, so there is nothing to lock and nothing to undo.
+
+    Raises SeatsInMotion where the seats were taken and freed again around every try.
     """
     for _try in range(CLAIM_TRIES):
         result = seat_maps().update_one(
@@ -49,7 +52,7 @@ def claim(showtime: ObjectId, seats: Sequence[str], *, order: ObjectId, until: d
         # Ours already: a retry after a crash. What else blocked us was freed meanwhile: try again.
         if lost or _renew(showtime, seats, order=order, until=until):
             return lost
-    return list(seats)
+    raise SeatsInMotion
 
 
 def unclaimed(seats: Sequence[str], *, now: datetime) -> Document:

@@ -30,7 +30,7 @@ from backend.core.pagination import page
 from backend.core.parsing import instant, object_id, parse
 from backend.core.problems import Invalid
 
-REFUSED = (400, 401, 403, 404, 409, 422)
+REFUSED = (400, 401, 403, 404, 409, 422, 503)
 PRIVATE = "private, no-cache"
 
 

@@ -42,7 +42,8 @@ def hold_seats(
 ) -> Document:
     """Return a held order for all of `seats`; it lapses after 5 minutes.
 
-    Raises NotFound, SalesClosed, UnknownSeat, UnknownTicketType, or SeatsTaken naming the seats of others.
+    Raises NotFound, SalesClosed, UnknownSeat, UnknownTicketType, SeatsInMotion, or SeatsTaken naming the seats of
+    others.
     """
     by.require(SELL)
     if key.retry and (former := orders.find(key.order_id)) is not None:

@@ -1,12 +1,14 @@
 """Mend what can be mended without deciding about money: free seats nobody has, take seats that were paid for."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
 
 from backend.boxoffice import orders, seatmap
+from backend.boxoffice.errors import SeatsInMotion
 from backend.boxoffice.services.sweep import sweep
 
 Document = dict[str, Any]
@@ -39,7 +41,9 @@ def _mend(showtime: ObjectId, of_showtime: Sequence[Document], *, now: datetime)
         paid = [ticket["seat"] for ticket in order.get("tickets", ()) if ticket["state"] == "valid"]
         ours = [name for name in paid if taken.get(name, {}).get("order") == order["_id"]]
         free = [name for name in paid if name not in ours]
-        if free and not seatmap.claim(showtime, free, order=order["_id"], until=seatmap.FOREVER, now=now):
-            ours += free
+        if free:
+            with suppress(SeatsInMotion):  # tills sell here just now: the next mending sees what became of it
+                if not seatmap.claim(showtime, free, order=order["_id"], until=seatmap.FOREVER, now=now):
+                    ours += free
         if any(taken.get(name, {}).get("state") != seatmap.SOLD for name in ours):
             seatmap.sell(showtime, ours, order=order["_id"])

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from bson import ObjectId
 
+from backend.boxoffice import seatmap
 from backend.core.mongo import collection
 from tests.support.chain import Chain, account, soon
 from tests.support.till import Till, order_for
@@ -117,3 +118,14 @@ def test_who_does_not_sell_cannot_hold(role, chain, showtime, make_till):
 
     assert till.try_hold(showtime, "4-4").status_code == 403
     assert till.seat_states(showtime, "4-4") == ["free"]
+
+
+def test_seats_that_nobody_was_left_with_are_asked_for_again_and_not_called_taken(till, showtime, monkeypatch):
+    with monkeypatch.context() as once:
+        once.setattr(seatmap, "CLAIM_TRIES", 1)  # which opens the map and has no try left
+        answer = till.try_hold(showtime, "4-4", idempotency_key="press")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "seats_in_motion")
+    assert answer.headers["Retry-After"] == "1"
+    assert "seats" not in answer.json()
+    assert till.try_hold(showtime, "4-4", idempotency_key="press").status_code == 201

@@ -154,8 +154,10 @@ const complain = (id) => {
 document.addEventListener("htmx:sendError", () => complain("words-offline"));
 document.addEventListener("htmx:timeout", () => complain("words-offline"));
 document.addEventListener("htmx:responseError", (event) => {
-  if (event.detail.xhr.status === 403 && event.detail.xhr.getResponseHeader("HX-Part") === null) complain("words-stale");
-  if (event.detail.xhr.status >= 500) complain(event.detail.xhr.status > 500 ? "words-offline" : "words-fault");
+  const { xhr } = event.detail;
+  if (xhr.getResponseHeader("HX-Part") !== null) return; // it brought its own words
+  if (xhr.status === 403) complain("words-stale");
+  if (xhr.status >= 500) complain(xhr.status > 500 ? "words-offline" : "words-fault");
 });
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr } = event.detail;
