@@ -15,7 +15,9 @@ from tests.factories import make_cinema, make_hall, make_showtime, make_staff
 from tests.shell.driver import ShellDriver
 
 MANAGER, SELLER, PASSWORD = "13900000001", "13900000002", "cinema-demo-2026"
-HEARTBEAT_SECONDS = 2
+USUAL_HEARTBEAT, QUICK_HEARTBEAT = 60, 2  # seconds; the usual one is never what ends a session in this test
+OUT_WITHIN = 2  # seconds of the next call
+PRINTER = "a printer that this machine does not have"
 
 
 class BackOffice:
@@ -53,15 +55,15 @@ def origin(gunicorn: Callable[..., str]) -> str:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, origin: str) -> Iterator[Callable[[str], ShellDriver]]:
+def machine(tmp_path: Path, origin: str) -> Iterator[Callable[[str, int], ShellDriver]]:
     """Start a shell on a machine of its own: another name is another key and another machine code."""
     running: list[ShellDriver] = []
 
-    def start(name: str) -> ShellDriver:
+    def start(name: str, heartbeat_seconds: int) -> ShellDriver:
         folder = tmp_path / name
         folder.mkdir()
         (folder / "machine-id").write_text(name.encode().hex().ljust(32, "0"))
-        settings = {"heartbeat_seconds": HEARTBEAT_SECONDS, "language": "en"}
+        settings = {"heartbeat_seconds": heartbeat_seconds, "language": "en", "printer": PRINTER}
         (folder / "config.json").write_text(json.dumps(settings))
         shell = ShellDriver(data_dir=folder, api_base_url=origin)
         running.append(shell)
@@ -94,12 +96,12 @@ def click_until(shell: ShellDriver, selector: str, reached: Callable[[], Any]) -
     raise AssertionError(f"clicking {selector} led nowhere: {shell.state()}")
 
 
-def test_a_seat_is_sold_and_access_taken_away(origin: str, machine: Callable[[str], ShellDriver]) -> None:
+def test_a_seat_is_sold_and_access_taken_away(origin: str, machine: Callable[[str, int], ShellDriver]) -> None:
     cinema = make_cinema(name="星河影城")
     make_staff("chain_manager", phone=MANAGER, password=PASSWORD)
     seller = make_staff("seller", phone=SELLER, cinemas=[cinema], name="王小琳")
     show = make_showtime(make_hall(cinema))
-    shell = machine("till-1")
+    shell = machine("till-1", USUAL_HEARTBEAT)
 
     # The first log-in binds this machine, and the screens open.
     shell.do("log_in", phone=SELLER)
@@ -120,14 +122,24 @@ def test_a_seat_is_sold_and_access_taken_away(origin: str, machine: Callable[[st
     taken = (collection("seatMaps").find_one({"_id": show["_id"]}) or {})["seats"]
     assert {seat: each["state"] for seat, each in taken.items()} == {line["seat"]: "sold" for line in order["seats"]}
 
+    # No printer: the till says so, and where the tickets can be printed.
+    told = shell.wait_for(lambda state: state["print"])["print"]
+    assert PRINTER in told
+    assert "print it again from Orders" in told
+
     # The manager sees it.
     office = BackOffice(origin)
     assert order["number"] in office.page("/admin/boxoffice/order/")
     assert order["tickets"][0]["number"] in office.page(f"/admin/boxoffice/order/{order['_id']}/change/")
 
-    # The manager unbinds: out by the next heartbeat, and told why.
+    # The manager unbinds while the seller looks at the orders, a page that asks nothing by itself:
+    # out within two seconds of the next click.
+    click_until(shell, "a[href='/till/orders/']", lambda: shell.state()["url"].endswith("/till/orders/"))
+    eventually(lambda: shell.do("js", script="document.querySelector('.order-rows a') !== null"))
     office.act("unbind", seller.id)
-    shell.wait_for(lambda state: "unbound" in state.get("native", ""), seconds=5 * HEARTBEAT_SECONDS)
+    assert shell.state()["showing"] == "screens"
+    shell.click(".order-rows a")
+    shell.wait_for(lambda state: "unbound" in state.get("native", ""), seconds=OUT_WITHIN)
 
     # The same machine is refused, and its reference leads to the reason.
     shell.press("Back to log-in")
@@ -141,8 +153,12 @@ def test_a_seat_is_sold_and_access_taken_away(origin: str, machine: Callable[[st
 
     # The window is opened, and another machine binds.
     office.act("open_window", seller.id)
-    other = machine("till-2")
+    other = machine("till-2", QUICK_HEARTBEAT)
     other.do("log_in", phone=SELLER)
     other.wait_for(lambda state: state["window"] == "till")
     device = (collection("users").find_one({"_id": seller.id}) or {})["device"]
     assert device["machineCode"] != bound["machineCode"]
+
+    # The manager unbinds again, and nobody touches anything: out within two seconds of the next heartbeat.
+    office.act("unbind", seller.id)
+    other.wait_for(lambda state: "unbound" in state.get("native", ""), seconds=QUICK_HEARTBEAT + OUT_WITHIN)
