@@ -37,6 +37,10 @@ class PaymentWanted(Body):
     reference: Annotated[str, Meta(max_length=REFERENCE_LENGTH)] | None = None
 
 
+class Nothing(Body):
+    """An empty object: the address says it all."""
+
+
 class Named(Answer):
     """Something with an id and a name."""
 

@@ -10,6 +10,7 @@ from backend.accounts.api.base import StaffAPIView
 from backend.boxoffice import orders as kept_orders
 from backend.boxoffice import permissions, selectors
 from backend.boxoffice.api.shapes import (
+    Nothing,
     OrderAnswer,
     OrderPage,
     OrderWanted,
@@ -166,14 +167,16 @@ class CancelView(StaffAPIView):
     permission_required = permissions.SELL
 
     @describe(
-        summary="Cancel a held order; its seats are free at once.",
+        summary="Cancel a held order; its seats are free at once. The body is empty, or an empty object.",
         answers={200: OrderAnswer},
         problems=REFUSED,
     )
     @idempotent
     def post(self, request: Any, order: str) -> HttpResponse:
         """Return the cancelled order."""
-        now = clock.now()
+        plain, now = django_request(request), clock.now()
+        if plain.body:
+            parse(plain, Nothing)
         cancelled = cancel_order(order=object_id(order), by=request.actor, now=now)
         return json_answer(selectors.order_answer(cancelled, now=now))
 

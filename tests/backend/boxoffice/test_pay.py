@@ -133,3 +133,13 @@ def test_what_must_not_be_kept_is_refused_as_a_reference_and_nothing_is_paid(til
 
     assert (answer.status_code, answer.json()["code"]) == (422, "reference_refused")
     assert collection("orders").find_one({})["state"] == "held"
+
+
+@pytest.mark.parametrize(("body", "status"), [(None, 200), ({}, 200), ({"reason": "x"}, 400), ([], 400)])
+def test_a_cancellation_takes_no_body_but_an_empty_one(till, showtime, body, status):
+    order = till.hold(showtime, "4-4")
+
+    answer = till.post(f"/api/v2/orders/{order['id']}/cancel", body)
+
+    assert answer.status_code == status
+    assert till.seat_states(showtime, "4-4") == ["free" if status == 200 else "mine"]
