@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern
 
+from backend.accounts import sessions
 from backend.core import clock
 from backend.core.mongo import collection
 from backend.core.redis import redis
@@ -93,14 +94,33 @@ def test_every_page_has_the_strict_policy_and_nothing_inline(screen, showtime):
 
 
 def test_a_poll_is_no_sign_of_life_and_a_page_is(screen, showtime):
-    sessions, connection = collection("staffSessions"), redis()
+    kept, connection = collection("staffSessions"), redis()
     assert connection is not None
     long_ago = clock.now() - timedelta(minutes=10)
-    sessions.update_one({}, {"$set": {"activeAt": long_ago}})
+    kept.update_one({}, {"$set": {"activeAt": long_ago}})
     connection.flushdb()
 
     assert screen.get(f"/till/showtimes/{showtime['_id']}/seat-map").status_code == 200
-    assert sessions.count_documents({"activeAt": long_ago}) == 1
+    assert kept.count_documents({"activeAt": long_ago}) == 1
 
     screen.get("/till/")
-    assert sessions.count_documents({"activeAt": {"$gt": long_ago}}) == 1
+    assert kept.count_documents({"activeAt": {"$gt": long_ago}}) == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "who"),
+    [
+        ("unbound", "Whoever logs in next on this machine, or a supervisor"),
+        ("disabled", "Whoever logs in next on this machine, or a supervisor"),
+        ("idle", "Log in again to go on with them."),
+    ],
+)
+def test_the_page_of_an_ended_session_says_who_can_go_on_with_the_holds(screen, reason, who):
+    [session] = collection("staffSessions").find({})
+    sessions.end(session["_id"], reason=reason, now=clock.now())
+
+    page = screen.get("/till/").content.decode()
+
+    assert f'data-reason="{reason}"' in page
+    assert who in page
+    assert page.count("go on with them") == 1
