@@ -14,7 +14,7 @@ from PyQt5.QtGui import (
     QPen,
     QPolygonF,
 )
-from PyQt5.QtWidgets import QLabel, QPushButton, QWidget
+from PyQt5.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 BG, SURFACE, SURFACE2, SUNK = "#F1EEE7", "#FFFFFF", "#F8F6F1", "#E8E4DA"
 LINE, EDGE = "#D8D2C5", "#857E71"
@@ -26,6 +26,8 @@ FOCUS, FOCUS_INK = "#FFC400", "#1B1A17"
 BAR, ON_BAR, ON_BAR2 = "#1A1B20", "#F6F3EC", "#B9B6AE"
 GO_ON_BAR, STOP_ON_BAR = "#57D38A", "#FF8B80"
 """The dark theme's go and stop: the bar is ink in both themes."""
+
+PRIMARY_HEIGHT = 56
 
 _FAMILIES = (
     "Noto Sans SC",
@@ -85,7 +87,7 @@ QFrame#card QLabel {{ background: transparent; }}
 QFrame#card QLabel#headline {{ font-size: 28px; font-weight: 700; }}
 QFrame#card QLabel#plain {{ font-size: 20px; color: {INK2}; }}
 QFrame#card QLabel#small {{ font-size: 18px; color: {INK2}; }}
-QFrame#strip {{ background: {WARN_FILL}; }}
+QFrame#strip {{ background: {WARN_FILL}; border: none; border-bottom: 1px solid {WARN}; }}
 QFrame#strip QLabel {{ color: {INK}; font-weight: 700; background: transparent; }}
 QMenu {{ background: {SURFACE}; border: 2px solid {EDGE}; padding: 4px; }}
 QMenu::item {{ min-height: 44px; padding: 0 32px 0 16px; color: {INK}; }}
@@ -144,6 +146,33 @@ class Button(QPushButton):
         for inset, colour in ((1.5, FOCUS_INK), (4.5, FOCUS)):
             painter.setPen(QPen(QColor(colour), 3))
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(inset, inset, -inset, -inset), 9, 9)
+
+
+class EnterButton(Button):
+    """The primary action, which Enter presses: its words are a label, so that the keycap can stand beside them."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.setObjectName("primary")
+        self.setFixedHeight(PRIMARY_HEIGHT)
+        across = QHBoxLayout(self)
+        across.setSpacing(10)
+        across.addStretch()
+        self._words = label(words)
+        self._keycap = label("Enter", "keycap")
+        for part in (self._words, self._keycap):
+            part.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+            across.addWidget(part, 0, Qt.AlignmentFlag.AlignVCenter)
+        across.addStretch()
+        self.setAccessibleName(words)
+
+    def say(self, words: str, *, ready: bool) -> None:
+        """Show these words; it can be pressed only when it is ready."""
+        self._words.setText(words)
+        self._words.setStyleSheet("" if ready else f"color: {INK2}")
+        self._keycap.setVisible(ready)
+        self.setAccessibleName(words)
+        self.setEnabled(ready)
 
 
 class Logo(QWidget):

@@ -79,7 +79,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "print_no_printer": ("没有找到打印机，票没打出。", "No printer was found; the tickets were not printed."),
     "print_no_such_printer": (
         "没有找到打印机“{printer}”，票没打出。",
-        "There is no printer “{printer}”; the tickets were not printed.",
+        'The printer "{printer}" was not found; the tickets were not printed.',
     ),
     "print_failed": ("打印失败，票可能没有打全。", "Printing failed; tickets may be missing."),
     "print_busy": ("上一次打印还没结束，这次没打。", "The last print is still running; this one was not made."),

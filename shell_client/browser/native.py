@@ -9,7 +9,7 @@ from PyQt5.QtCore import Qt
 from PyQt5.QtGui import QKeyEvent
 from PyQt5.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
-from shell_client.theme import Button, label
+from shell_client.theme import PRIMARY_HEIGHT, Button, EnterButton, label
 
 Action = tuple[str, Callable[[], None]]
 
@@ -59,9 +59,8 @@ class NativePage(QWidget):
         self._first = actions[0][1] if actions else None
         self._shown_at = time.monotonic()
         for place, (text, action) in enumerate(actions):
-            button = Button(text)
-            button.setFixedHeight(56)
-            button.setObjectName("primary" if place == 0 else "")
+            button = EnterButton(text) if place == 0 else Button(text)
+            button.setFixedHeight(PRIMARY_HEIGHT)
             button.clicked.connect(lambda _=False, action=action: action())
             self._buttons.addWidget(button, 1)
 

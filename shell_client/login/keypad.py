@@ -43,8 +43,7 @@ def _key(text: str, action: Callable[[], None]) -> Button:
     key = Button(text)
     key.setObjectName("key")
     key.setMinimumHeight(32)
-    key.setMaximumHeight(44)
-    key.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+    key.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
     key.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keyboard's own digits stay in the field
     key.clicked.connect(lambda _=False: action())
     return key

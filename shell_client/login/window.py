@@ -13,7 +13,6 @@ from shell_client.api.background import Background
 from shell_client.api.client import StaffClient, StaffSession
 from shell_client.device.machine import machine_name, shown
 from shell_client.login.attempt import Attempt, Notice
-from shell_client.login.enter import EnterButton
 from shell_client.login.field import PhoneField
 from shell_client.login.keypad import Keypad
 from shell_client.login.notices import NoticeBox
@@ -21,7 +20,7 @@ from shell_client.login.people import PeopleList
 from shell_client.login.phone import normal_phone, spaced_phone
 from shell_client.login.remembered import Remembered
 from shell_client.login.side import Side
-from shell_client.theme import Button, label
+from shell_client.theme import Button, EnterButton, label
 from shell_client.words import Words
 
 LOOK_SECONDS, LOOK_AGAIN_SECONDS = 60, 5
@@ -95,6 +94,7 @@ class LoginWindow(QWidget):
         """Say that the key store failed: nothing can be done here until a person has seen to it."""
         breakable = reason.replace("/", "/\u200b").replace("\\", "\\\u200b")  # a long path may wrap
         self._keypad.hide()
+        self._gap.show()
         self._show_notice(Notice("stop", "no_key", "no_key_do", {"reason": breakable}))
 
     def appear(self, remembered: Remembered) -> None:
@@ -119,8 +119,8 @@ class LoginWindow(QWidget):
     def _make_form(self) -> QWidget:
         form = QWidget()
         down = QVBoxLayout(form)
-        down.setContentsMargins(28, 22, 28, 24)
-        down.setSpacing(12)
+        down.setContentsMargins(28, 20, 28, 22)
+        down.setSpacing(10)
         top = QHBoxLayout()
         top.addWidget(label(self._words("login_title"), "title"))
         top.addStretch()
@@ -130,8 +130,10 @@ class LoginWindow(QWidget):
         down.addWidget(self.notice)
         down.addWidget(self.field)
         down.addLayout(self._make_code_line())
-        down.addWidget(self._keypad)
-        down.addStretch(1)
+        down.addWidget(self._keypad, 1)
+        self._gap = QWidget()  # keeps the rest together where there is no keypad
+        self._gap.hide()
+        down.addWidget(self._gap, 1)
         down.addWidget(self.primary)
         QWidget.setTabOrder(self.phone, self.copy)
         QWidget.setTabOrder(self.copy, self.primary)

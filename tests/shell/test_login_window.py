@@ -325,6 +325,17 @@ def test_the_window_has_its_size(till: Till) -> None:
     assert (till.window.width(), till.window.height()) == (760, 520)
 
 
+def test_the_keys_are_large_enough_for_a_finger_with_a_notice_too(till: Till, server: TillServer, until: Until) -> None:
+    key = next(one for one in till.window.findChildren(QPushButton) if one.text() == "7")
+    assert key.height() >= 48
+
+    server.will_answer("/api/v2/login", 401, {"code": "login_refused", "reference": "K7Q-42M"})
+    till.log_in()
+    until(lambda: till.says)
+
+    until(lambda: 38 <= key.height() < 48)
+
+
 def test_chinese_is_the_default_and_english_only_where_the_system_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_language("en") == ENGLISH
     for system, language in (("C", CHINESE), ("zh_CN", CHINESE), ("en_US", ENGLISH)):
