@@ -87,6 +87,9 @@ QFrame#card QLabel {{ background: transparent; }}
 QFrame#card QLabel#headline {{ font-size: 28px; font-weight: 700; }}
 QFrame#card QLabel#plain {{ font-size: 20px; color: {INK2}; }}
 QFrame#card QLabel#small {{ font-size: 18px; color: {INK2}; }}
+QWidget#native[large="true"] QFrame#card QLabel#headline {{ font-size: 36px; }}
+QWidget#native[large="true"] QFrame#card QLabel#plain {{ font-size: 26px; }}
+QWidget#native[large="true"] QFrame#card QLabel#small {{ font-size: 22px; }}
 QFrame#strip {{ background: {WARN_FILL}; border: none; border-bottom: 1px solid {WARN}; }}
 QFrame#strip QLabel {{ color: {INK}; font-weight: 700; background: transparent; }}
 QMenu {{ background: {SURFACE}; border: 2px solid {EDGE}; padding: 4px; }}

@@ -6,15 +6,20 @@ import time
 from collections.abc import Callable, Sequence
 
 from PyQt5.QtCore import Qt
-from PyQt5.QtGui import QKeyEvent
+from PyQt5.QtGui import QKeyEvent, QResizeEvent
 from PyQt5.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
-from shell_client.theme import PRIMARY_HEIGHT, Button, EnterButton, label
+from shell_client.theme import PRIMARY_HEIGHT, Button, EnterButton, label, restyle
 
 Action = tuple[str, Callable[[], None]]
 
 DEAF_SECONDS = 0.6
 """An Enter that was meant for the page before must not press a button of this one, unread."""
+
+
+LARGE_FROM = 1600
+"""Pixels across: from here on the ticket screens are set larger, and so are these pages."""
+CARD_WIDTHS = {False: 640, True: 820}
 
 
 class NativePage(QWidget):
@@ -28,9 +33,9 @@ class NativePage(QWidget):
         self._first: Callable[[], None] | None = None
         self._shown_at = 0.0
         outer = QVBoxLayout(self)
-        card = QFrame()
+        card = self._card = QFrame()
         card.setObjectName("card")
-        card.setFixedWidth(640)
+        card.setFixedWidth(CARD_WIDTHS[False])
         outer.addWidget(card, 0, Qt.AlignmentFlag.AlignCenter)
         down = QVBoxLayout(card)
         down.setContentsMargins(40, 36, 40, 36)
@@ -72,6 +77,14 @@ class NativePage(QWidget):
     def words_shown(self) -> str:
         """Return all that the page says, for the log."""
         return " | ".join(part.text() for part in (self._headline, self._plain, self._small) if part.text())
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Be as large as the screens are on a display of this size."""
+        super().resizeEvent(event)
+        large = self.width() >= LARGE_FROM
+        if large != (self.property("large") == "true"):
+            self._card.setFixedWidth(CARD_WIDTHS[large])
+            restyle(self, "large", "true" if large else "false")
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Press the first button by Enter; a key held down since before the page came does nothing."""

@@ -248,6 +248,25 @@ def test_a_scanned_ticket_opens_its_order(shop):
     assert order["number"] in shop.page.inner_text(".order-main")
 
 
+def test_the_longest_ticket_fits_the_paper_that_it_is_printed_on(shop):
+    order = shop.other.sell(shop.showtime, "1-1")
+    shop.page.goto(f"{shop.till.origin}/till/orders/{order['id']}/tickets")
+    shop.page.emulate_media(media="print")
+
+    lengthen = """() => {
+        document.querySelector(".film").textContent = "一部名字特别长的电影".repeat(5);
+        document.querySelector(".head b").textContent = "星河影城人民路万象城购物中心旗舰店（激光巨幕厅）";
+        document.querySelector(".version span").textContent = "国语 英文字幕 IMAX 3D 激光 杜比全景声 加长版";
+        const ticket = document.querySelector(".ticket").getBoundingClientRect();
+        return [ticket.width, ticket.height].map((pixels) => pixels * 25.4 / 96);
+    }"""
+    width, height = shop.page.evaluate(lengthen)
+
+    assert round(width) == 80
+    assert 115 < height <= 130, "the page of ticket.css and of the shell's printer"
+    assert not shop.page.is_visible(".tools")
+
+
 def test_a_lost_server_is_a_shape_and_words_and_the_order_is_kept(shop):
     shop.open()
     shop.keys("2")

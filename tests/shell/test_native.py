@@ -37,3 +37,15 @@ def test_enter_presses_the_first_button_once_the_page_can_have_been_read(
     monkeypatch.setattr(native, "DEAF_SECONDS", 0)
     press_key(page, Qt.Key.Key_Return)
     assert pressed == ["1"]
+
+
+def test_it_is_set_larger_where_the_screens_are(page: NativePage) -> None:
+    page.say(headline="连不上服务器", plain="请检查网线。")
+    sizes = {}
+    for width in (1280, 1920, 1280):
+        page.resize(width, 720)
+        page.show()
+        sizes[width] = [part.font().pixelSize() for part in (page._headline, page._plain, page._small)]
+    page.close()
+
+    assert sizes == {1280: [28, 20, 18], 1920: [36, 26, 22]}
