@@ -75,6 +75,7 @@ SCREENS = {
     "showtimes/<str:showtime_id>/hold": "boxoffice.sell",
     "orders/": "boxoffice.view_orders",
     "orders/<str:order_id>/": "boxoffice.view_orders",
+    "orders/<str:order_id>/sell": "boxoffice.sell",
     "orders/<str:order_id>/panel": "boxoffice.sell",
     "orders/<str:order_id>/pay": "boxoffice.sell",
     "orders/<str:order_id>/pay-step": "boxoffice.sell",

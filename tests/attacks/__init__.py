@@ -1,0 +1,1 @@
+"""Attacks that must fail, one module a family; controls show that each would succeed without its guard."""
