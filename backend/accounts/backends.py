@@ -10,7 +10,7 @@ from backend.accounts.models import User
 from backend.accounts.phones import normalised
 from backend.audit.services import record_security
 from backend.core import clock
-from backend.core.http import client_address
+from backend.core.http import address_group, client_address
 from backend.core.redis import out_of_reach
 from backend.core.throttles import Bucket, Strikes, forgive, strike, take
 
@@ -27,8 +27,9 @@ class ManagerBackend(BaseBackend):
         phone, address, now = normalised(username) or username[:20], client_address(request), clock.now()
         if out_of_reach():  # only one count for all workers keeps guessing slow
             return None
-        wait = take(f"admin-address:{address}", Bucket(rate=0.5, burst=30)) or strike(
-            f"admin-phone:{phone}:{address}", Strikes(free=5, window=900)
+        group = address_group(address)
+        wait = take(f"admin-address:{group}", Bucket(rate=0.5, burst=30)) or strike(
+            f"admin-phone:{phone}:{group}", Strikes(free=5, window=900)
         )
         if wait:
             return None
@@ -40,7 +41,7 @@ class ManagerBackend(BaseBackend):
         if not (right and user.is_active and user.is_staff):
             record_security("sign_in_refused", now=now, user=_copies(user), address=address)
             return None
-        forgive(f"admin-phone:{phone}:{address}")
+        forgive(f"admin-phone:{phone}:{group}")
         record_security("signed_in", now=now, user=_copies(user), address=address)
         return user
 

@@ -1,5 +1,6 @@
 """Staff sessions: who may still act. MongoDB is the authority, Redis a copy that a tombstone overrules."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,8 @@ MARK_EVERY = timedelta(seconds=30)
 ACTIVE = "active"  # `account.status.code`
 STANDS_BEHIND = ["account.status.code", "device.keyThumbprint", "role", "cinemas", "session"]
 Document = dict[str, Any]
+OpenWork = Callable[["LiveSession", datetime], bool]
+_open_work: list[OpenWork] = []
 
 
 class LiveSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,10 +112,17 @@ def new_session(*, user: Document, device: Document, address: str, now: datetime
     }
 
 
+def waits_for(open_work: OpenWork) -> None:
+    """Let a session whose day is over go on, ten minutes at most, while `open_work` says that something is open."""
+    _open_work.append(open_work)
+
+
 def over_because(session: LiveSession, now: datetime) -> str:
     """Return why a session that nobody ended is over all the same, or the empty string."""
     if now >= session.expires_at:
-        return "expired"
+        last = session.expires_at + timedelta(seconds=settings.SESSION_GRACE_SECONDS)
+        if now >= last or not any(is_open(session, now) for is_open in _open_work):
+            return "expired"
     if now - session.active_at >= timedelta(seconds=settings.SESSION_IDLE_SECONDS):
         return "idle"
     return ""
@@ -135,7 +145,7 @@ def withdrawn_because(session: Document, account: Document | None) -> str:
     return "" if account.get("session") == session["_id"] else "logged_in_elsewhere"
 
 
-def checked(session: Document | None, now: datetime) -> Document:
+def checked(session: Document | None, now: datetime) -> LiveSession:
     """Return `session` where it may go on by its own word and its account's; raises SessionRevoked."""
     if session is None:
         raise SessionRevoked("unknown")
@@ -145,14 +155,14 @@ def checked(session: Document | None, now: datetime) -> Document:
     if reason := withdrawn_because(session, account):
         end(session["_id"], reason=reason, now=now)
         raise SessionRevoked(reason)
-    return session
+    live = _live(session)
+    if reason := over_because(live, now):
+        raise SessionRevoked(reason)
+    return live
 
 
 def _read(sid: ObjectId, now: datetime) -> LiveSession:
-    document = checked(collection("staffSessions").find_one({"_id": sid}), now)
-    session = _live(document)
-    if reason := over_because(session, now):
-        raise SessionRevoked(reason)
+    session = checked(collection("staffSessions").find_one({"_id": sid}), now)
     replay.remember(sid, msgspec.to_builtins(session))
     return session
 

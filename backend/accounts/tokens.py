@@ -63,8 +63,11 @@ class StaffRefreshToken(RefreshToken):
 
 
 def issue_pair(*, session: ObjectId, key: str, generation: int, at: datetime, ends: datetime) -> dict[str, Any]:
-    """Return the token members of an answer. The same arguments give the same pair, which a retry needs."""
-    issued, last = int(at.timestamp()), int(ends.timestamp())
+    """Return the token members of an answer. The same arguments give the same pair, which a retry needs.
+
+    No token outlives its session, which `ends` then, or a little later while an order is open.
+    """
+    issued, last = int(at.timestamp()), int(ends.timestamp()) + settings.SESSION_GRACE_SECONDS
 
     def token(name: str, kind: type[StaffAccessToken] | type[StaffRefreshToken]) -> str:
         return BACKEND.encode(

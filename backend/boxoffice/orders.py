@@ -12,6 +12,7 @@ from bson import ObjectId
 from pymongo.collection import Collection as MongoCollection
 from pymongo.errors import DuplicateKeyError
 
+from backend.accounts.sessions import LiveSession
 from backend.boxoffice.models import OrderState
 from backend.core.mongo import collection
 
@@ -104,6 +105,12 @@ def held_by(staff: ObjectId, device: str | None, *, among: Collection[ObjectId])
     """Return which of the orders `among` this person holds on this machine."""
     ours = {"_id": {"$in": list(among)}, "staff.id": staff, "device.key": device}
     return {order["_id"] for order in orders().find(ours, {"_id": 1})}
+
+
+def is_serving(session: LiveSession, now: datetime) -> bool:
+    """Return whether this person holds an order on this machine that can still be paid."""
+    held = {"state": HELD, "expiresAt": {"$gt": now}, "staff.id": ObjectId(session.user), "device.key": session.key}
+    return orders().find_one(held, {"_id": 1}) is not None
 
 
 def new_number(day: date) -> str:

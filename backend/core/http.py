@@ -1,7 +1,7 @@
 """What a request says about where it came from, as far as that can be believed."""
 
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from bson import ObjectId
 from django.conf import settings
@@ -24,6 +24,17 @@ def client_address(request: HttpRequest) -> str:
     if _is_trusted(source, tuple(settings.TRUSTED_PROXIES)):
         return request.META.get("HTTP_X_FORWARDED_FOR", source).rsplit(",", 1)[-1].strip()
     return source
+
+
+def address_group(address: str) -> str:
+    """Return what of `address` is one caller's to choose from: itself, or its /64, which one IPv6 customer gets."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        return str(parsed.ipv4_mapped or ip_network((parsed, 64), strict=False))
+    return address
 
 
 def public_origin(request: HttpRequest) -> str:

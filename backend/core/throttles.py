@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -46,6 +47,9 @@ return '0'
 """
 
 
+MOST_IN_PROCESS = 100_000
+
+
 @dataclass(frozen=True)
 class Bucket:
     """`rate` tokens a second up to `burst` at once."""
@@ -65,22 +69,27 @@ class Strikes:
 
 
 class _InProcess:
-    """The same two rules in this process, for development and while Redis is out of reach."""
+    """The same two rules in this process, for development and while Redis is out of reach.
+
+    Where several processes serve, each counts its share: together they let no more pass than Redis would.
+    """
 
     def __init__(self) -> None:
         self.state: dict[str, tuple[float, float]] = {}
         self.mutex = threading.Lock()
 
     def take(self, key: str, bucket: Bucket) -> float:
+        rate, burst = bucket.rate / settings.SERVER_PROCESSES, max(1, bucket.burst // settings.SERVER_PROCESSES)
         with self.mutex:
             now = time.monotonic()
-            level, at = self.state.get(key, (float(bucket.burst), now))
-            level = min(bucket.burst, level + (now - at) * bucket.rate)
-            wait = 0.0 if level >= 1 else (1 - level) / bucket.rate
-            self.state[key] = (level - 1 if level >= 1 else level, now)
+            level, at = self.state.get(key, (float(burst), now))
+            level = min(burst, level + (now - at) * rate)
+            wait = 0.0 if level >= 1 else (1 - level) / rate
+            self._keep(key, level - 1 if level >= 1 else level, now)
             return wait
 
     def strike(self, key: str, strikes: Strikes) -> float:
+        free = max(1, strikes.free // settings.SERVER_PROCESSES)
         with self.mutex:
             now = time.monotonic()
             count, after = self.state.get(key, (0.0, 0.0))
@@ -89,10 +98,17 @@ class _InProcess:
             if after + strikes.window < now:
                 count = 0.0
             count, after = count + 1, now
-            if count >= strikes.free:
-                after = now + min(strikes.longest, strikes.base * 2 ** min(count - strikes.free, 20))
-            self.state[key] = (count, after)
+            if count >= free:
+                after = now + min(strikes.longest, strikes.base * 2 ** min(count - free, 20))
+            self._keep(key, count, after)
             return 0.0
+
+    def _keep(self, key: str, first: float, second: float) -> None:
+        """Store one state; where strangers have filled the memory, their older half is forgotten."""
+        if len(self.state) >= MOST_IN_PROCESS:
+            self.state = dict(list(self.state.items())[MOST_IN_PROCESS // 2 :])
+        self.state.pop(key, None)
+        self.state[key] = (first, second)
 
 
 _local = _InProcess()

@@ -123,7 +123,9 @@ CACHES = {
 # --- HTTP -----------------------------------------------------------------------------------------
 PUBLIC_ORIGIN = env.text("PUBLIC_ORIGIN").rstrip("/")
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS")
-TRUSTED_PROXIES = env.items("TRUSTED_PROXIES")
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+# How many processes serve, on all hosts: without Redis each counts its share of a throttle. Gunicorn's own variable.
+SERVER_PROCESSES = env.number("WEB_CONCURRENCY", 1)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_ORIGIN] if PUBLIC_ORIGIN else []
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
@@ -178,6 +180,7 @@ NONCE_SECRET_KEY_PREVIOUS = env.secret("NONCE_SECRET_KEY_PREVIOUS")
 ACCESS_TOKEN_SECONDS = 10 * 60
 REFRESH_TOKEN_SECONDS = 12 * 3600
 SESSION_IDLE_SECONDS = 30 * 60
+SESSION_GRACE_SECONDS = 10 * 60  # past a session's end, for the customer who is being served
 REFRESH_RETRY_SECONDS = 2 * 60
 NONCE_SECONDS = 5 * 60
 CLOCK_SKEW_SECONDS = 5 * 60

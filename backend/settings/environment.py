@@ -1,6 +1,7 @@
 """Read settings from the environment: values, secrets and secrets kept in files."""
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -29,6 +30,22 @@ def number(name: str, default: int) -> int:
         return int(value)
     except ValueError:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
+
+
+def networks(name: str) -> list[str]:
+    """Return the comma-separated addresses and networks of the variable `name`.
+
+    Raises ImproperlyConfigured naming the variable where one is neither.
+    """
+    wanted = items(name)
+    for network in wanted:
+        try:
+            ip_network(network, strict=False)
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"{name}: {network!r} is neither an address nor a network (like 10.0.0.0/24)."
+            ) from None
+    return wanted
 
 
 def secret(name: str) -> str:

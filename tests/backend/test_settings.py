@@ -109,3 +109,8 @@ def test_good_settings_pass_djangos_own_checks():
     done = run("manage.py", "check", "--deploy", "--fail-level", "WARNING", **database)
 
     assert done.returncode == 0, done.stderr
+
+
+def test_a_proxy_that_is_no_address_stops_the_start():
+    assert "TRUSTED_PROXIES: '10.0.0' is neither" in run("-c", START, TRUSTED_PROXIES="10.0.0.1, 10.0.0").stderr
+    assert run("-c", START, TRUSTED_PROXIES="10.0.0.1, 10.1.0.0/24, ::1").stdout.strip() == "prod"

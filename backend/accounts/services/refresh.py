@@ -42,7 +42,7 @@ def refresh(*, token: str, proof: Proof, idempotency_key: str | None, address: s
             "key": proof.key,
             "generation": generation,
             "endedAt": None,
-            "expiresAt": {"$gt": now},
+            "expiresAt": {"$gt": now - timedelta(seconds=settings.SESSION_GRACE_SECONDS)},
             "activeAt": {"$gt": idle_limit},
         },
         {"$set": {"generation": generation + 1, "rotatedAt": now, "rotationKey": rotation_key, "provenAt": now}},

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 from backend.core import clock, throttles
+from backend.core.http import address_group
 from tests.backend.accounts.state import redis
 
 DEVICE = {"name": "", "os": "", "clientVersion": "1.0.0"}
@@ -120,3 +121,33 @@ def test_without_redis_one_process_counts_by_the_same_rule(settings, monkeypatch
     assert [throttles.take("key", bucket) for _ in range(6)] == [0] * 5 + [1]
     throttles.forgive("phone")
     assert throttles.strike("phone", rule) == 0
+
+
+def test_while_redis_is_away_each_process_counts_its_share(settings, monkeypatch):
+    settings.REDIS_URL, settings.SERVER_PROCESSES = "", 4
+    moment = [1000.0]
+    monkeypatch.setattr(throttles, "_local", throttles._InProcess())
+    monkeypatch.setattr(throttles.time, "monotonic", lambda: moment[0])
+
+    bucket = throttles.Bucket(rate=1, burst=60)
+    assert [throttles.take("address", bucket) for _ in range(16)] == [0] * 15 + [4]
+    rule = throttles.Strikes(free=8, window=900)
+    assert [throttles.strike("phone", rule) for _ in range(3)] == [0, 0, 15]
+
+
+def test_what_strangers_make_a_process_remember_is_bounded(settings, monkeypatch):
+    settings.REDIS_URL = ""
+    monkeypatch.setattr(throttles, "_local", throttles._InProcess())
+    monkeypatch.setattr(throttles, "MOST_IN_PROCESS", 100)
+
+    for number in range(1000):
+        throttles.take(f"address-{number}", throttles.Bucket(rate=1, burst=5))
+
+    assert len(throttles._local.state) <= 100
+    assert "address-999" in throttles._local.state
+
+
+def test_an_ipv6_customer_counts_once_for_his_whole_network():
+    assert address_group("2001:db8:1:2:3:4:5:6") == address_group("2001:db8:1:2::1") == "2001:db8:1:2::/64"
+    assert address_group("2001:db8:1:3::1") != address_group("2001:db8:1:2::1")
+    assert [address_group(text) for text in ("10.0.0.7", "::ffff:10.0.0.7", "")] == ["10.0.0.7", "10.0.0.7", ""]
