@@ -7,7 +7,7 @@ from typing import Any
 import segno
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from backend.core import clock
 from backend.core.actor import Actor
@@ -15,7 +15,7 @@ from backend.screens import board, words
 
 QUIET_ZONE = 4  # modules
 STATES = {
-    "held": (gettext_lazy("On hold"), "warn"),
+    "held": (pgettext_lazy("an order", "On hold"), "warn"),
     "paid": (gettext_lazy("Paid"), "go"),
     "cancelled": (gettext_lazy("Cancelled"), ""),
     "expired": (gettext_lazy("Expired"), ""),

@@ -132,3 +132,13 @@ def test_the_days_list_is_this_cinemas_and_a_search_finds_the_others_by_name(ope
     assert here["id"] in listed
     assert there["id"] not in listed
     assert f"<small>西山影城 · 1 ticket ¥{there['total'].removesuffix('.00')}</small>" in found
+
+
+def test_an_order_on_hold_is_not_called_someone_elses(open_screen, showtime):
+    screen = open_screen(language="zh-hans")
+    order = screen.till.hold(showtime, "1-1")
+
+    page = screen.get(f"/till/orders/{order['id']}/").content.decode()
+
+    assert "锁座中" in page
+    assert "他人锁定" not in page

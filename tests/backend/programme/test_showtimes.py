@@ -176,4 +176,5 @@ def test_a_planner_that_slept_for_a_minute_finds_the_hall_taken_and_leaves_no_se
 
     with pytest.raises(HallTaken):
         chain.show(EVENING, now=now)
+    assert len(others) == 1
     assert collection("showtimes").distinct("_id") == others
