@@ -17,12 +17,13 @@ from backend.devtools.children import CannotStart, Child, is_free, running, writ
 from backend.devtools.servers import ROOT, mongo_child, ping
 from backend.devtools.signals import Stopped, end_with_make, stop_on_signals
 
+DEFAULT_PORT = "8000"
 SERVE_SECONDS = 60.0
 THREADS = 8
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 DEMO_ACCOUNTS = (
     ("manager", "13800000001", "admin password: cinema-demo-2026"),
-    ("seller", "13800000002", "desktop shell: make shell"),
+    ("seller", "13800000002", "desktop shell"),
     ("checker", "13800000003", "desktop shell"),
     ("supervisor", "13800000004", "desktop shell"),
     ("seller", "13800000005", "desktop shell"),
@@ -73,7 +74,7 @@ def serve(started: ExitStack) -> None:
 
 def wanted_port() -> int:
     """Return the port to serve on; raises CannotStart where it is no port or taken."""
-    given = os.environ.get("PORT") or "8000"
+    given = os.environ.get("PORT") or DEFAULT_PORT
     if not given.isdecimal() or not 0 < int(given) < 65536:
         raise CannotStart(f"PORT is {given!r}: it must be a number from 1 to 65535.")
     if not is_free(int(given)):
@@ -163,11 +164,16 @@ def watch(children: list[Child]) -> None:
 
 def print_addresses(origin: str) -> None:
     """Tell where everything is, and who can log in."""
-    say(f"\n  Ticket screens   make shell   (API at {origin})")
+    say(f"\n  Ticket screens   {shell_command(origin)}   (in a second terminal)")
     say(f"  Administration   {origin}/admin/")
     say(f"  API              {origin}/api/docs/\n")
     print_accounts()
     say(f"\n  Data is kept in {os.environ['VAR_DIR']}. Ctrl-C stops everything.\n")
+
+
+def shell_command(origin: str) -> str:
+    """Return what starts the desktop shell against `origin`; it looks at port 8000 by itself."""
+    return "make shell" if origin == f"http://127.0.0.1:{DEFAULT_PORT}" else f"SHELL_API_BASE_URL={origin} make shell"
 
 
 def print_accounts() -> None:

@@ -84,7 +84,9 @@ def running_stack(
         storage = directory / ("mongo" if kind == "embedded" else f"mongo-{kind}")
         mongo_uri = started.enter_context(mongo_server(storage, kind))
         redis_url = started.enter_context(redis_server(directory / "redis", new_password(), durable=True))
-        environment = environment_of(directory, origin=origin, mongo_uri=mongo_uri, redis_url=redis_url)
+        environment = environment_of(
+            directory, origin=origin, mongo_uri=mongo_uri, redis_url=redis_url, workers=workers
+        )
         prepare(environment)
         app, upstream_port = gunicorn(directory, environment, workers=workers)
         started.enter_context(running(app))
@@ -117,7 +119,7 @@ def running_stack(
         )
 
 
-def environment_of(directory: Path, *, origin: str, mongo_uri: str, redis_url: str) -> dict[str, str]:
+def environment_of(directory: Path, *, origin: str, mongo_uri: str, redis_url: str, workers: int) -> dict[str, str]:
     """Return the environment of the stack's processes; its secrets are made once and kept in files."""
     names: dict[str, str] = {}
     (directory / "secrets").mkdir(mode=0o700, exist_ok=True)
@@ -136,6 +138,7 @@ def environment_of(directory: Path, *, origin: str, mongo_uri: str, redis_url: s
         "MONGO_DB": "userdb",
         "REDIS_URL": redis_url,
         "REDIS_CACHE_URL": "",
+        "WEB_CONCURRENCY": str(workers),
         "VAR_DIR": str(directory),
     }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backend.devtools.children import free_port
-from backend.devtools.run import is_loopback, without_password
+from backend.devtools.run import is_loopback, shell_command, without_password
 from tests.ops.processes import alive, children_of, command, eventually, read_until, started
 
 RUN = "backend.devtools.run"
@@ -110,3 +110,8 @@ def test_killed_it_leaves_no_process_behind_and_starts_again(tmp_path: Path):
         assert eventually(lambda: not any(map(alive, mine)))
     with started("-m", RUN, PORT=str(port), VAR_DIR=str(tmp_path)) as process:
         read_until(process, "Ctrl-C stops everything")
+
+
+def test_the_printed_command_starts_the_shell_against_the_printed_port():
+    assert shell_command("http://127.0.0.1:8000") == "make shell"
+    assert shell_command("http://127.0.0.1:8231") == "SHELL_API_BASE_URL=http://127.0.0.1:8231 make shell"
