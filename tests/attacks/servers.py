@@ -3,6 +3,8 @@
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -54,6 +56,16 @@ class MortalRedis:
         while self._child.runs() and time.monotonic() < deadline:
             time.sleep(0.01)
         self._child = None
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it answer nobody inside the block, and go on behind it as if nothing had been."""
+        assert self._child is not None
+        os.kill(self._child.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._child.pid, signal.SIGCONT)
 
 
 def answers(client: redis.Redis) -> bool:
