@@ -18,7 +18,8 @@ from tests.support.workers import free_port, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images"
-MANAGER, SELLER, PASSWORD = "13800000001", "13800000002", "cinema-demo-2026"  # the demo's, printed by `make run`
+MANAGER, SELLER, OTHER_SELLER = "13800000001", "13800000002", "13800000005"  # the demo's, printed by `make run`
+PASSWORD = "cinema-demo-2026"
 SIZE = ViewportSize(width=1280, height=720)
 TOMORROW = "[data-keys='Period NumpadDecimal']"
 ADMIN_PAGES = {
@@ -33,18 +34,22 @@ ADMIN_PAGES = {
 
 
 @contextmanager
-def demo_server(directory: Path) -> Iterator[str]:
-    """Run what `make run` runs, on a free port and an empty database, and yield its origin."""
+def demo_server(directory: Path) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Run what `make run` runs, on a free port and an empty database; yield its origin, and what stops it."""
     port = free_port()
     environment = {**os.environ, "VAR_DIR": str(directory / "var"), "PORT": str(port), "DEBUG": "0"}
     process = subprocess.Popen([sys.executable, "-m", "backend.devtools.run"], cwd=ROOT, env=environment)
+
+    def stop() -> None:
+        process.terminate()
+        process.wait(30)
+
     try:
         origin = f"http://127.0.0.1:{port}"
         wait_for(process, f"{origin}/healthz")
-        yield origin
+        yield origin, stop
     finally:
-        process.terminate()
-        process.wait(30)
+        stop()
 
 
 def until(reached: Callable[[], Any], seconds: float = 20) -> None:
@@ -62,12 +67,16 @@ def grab(shell: ShellDriver, name: str) -> None:
     shell.do("grab", path=str(IMAGES / f"{name}.png"))
 
 
-def shell_at(origin: str, folder: Path) -> ShellDriver:
+def shell_at(origin: str, folder: Path, *, name: str, has_printer: bool) -> ShellDriver:
     """Start a shell on a machine of its own, in Chinese."""
     folder.mkdir()
     (folder / "machine-id").write_text(folder.name.encode().hex().ljust(32, "0"))
-    (folder / "config.json").write_text(json.dumps({"language": "zh-hans", "heartbeat_seconds": 2}))
-    machine = {"SHELL_DRIVER_PAPER": str(folder / "tickets.pdf"), "SHELL_DRIVER_MACHINE": "2号台"}
+    (folder / "config.json").write_text(
+        json.dumps({"language": "zh-hans", "heartbeat_seconds": 2, "printer": "小票机"})
+    )
+    machine = {"SHELL_DRIVER_MACHINE": name}
+    if has_printer:
+        machine["SHELL_DRIVER_PAPER"] = str(folder / "tickets.pdf")
     shell = ShellDriver(data_dir=folder, api_base_url=origin, environ=machine)
     shell.wait_for(lambda state: state.get("ready"))
     return shell
@@ -105,6 +114,7 @@ def sell(shell: ShellDriver) -> None:
     time.sleep(0.5)
     shell.do("key", name="Return")
     until(lambda: shown(shell, ".sale[data-step=done]"))
+    time.sleep(2)  # until the map has looked again
     grab(shell, "done")
 
 
@@ -155,25 +165,49 @@ def unbind(page: Page, origin: str) -> None:
     page.click("[name=index]")
 
 
+def troubles(shell: ShellDriver, stop_server: Callable[[], None]) -> None:
+    """Take pictures of a till without its printer, then without its server."""
+    shell.do("log_in", phone=OTHER_SELLER)
+    shell.wait_for(lambda state: state["window"] == "till" and "/till/" in state.get("url", ""))
+    press_when_shown(shell, "a[href='/till/orders/']")
+    press_when_shown(shell, ".order-rows a:nth-of-type(2)")
+    press_when_shown(shell, "a[href$='/tickets']")
+    press_when_shown(shell, "#print")
+    shell.wait_for(lambda state: state["print"])
+    grab(shell, "not-printed")
+    press_when_shown(shell, "#back")
+    shell.press("知道了")
+    until(lambda: shown(shell, ".order-rows"))
+    stop_server()
+    shell.do("js", script="location.reload()")
+    shell.wait_for(lambda state: state["showing"] == "native")
+    grab(shell, "offline")
+
+
 def main() -> None:
     """Make all pictures anew."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch, demo_server(Path(scratch)) as origin, sync_playwright() as browsers:
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        demo_server(Path(scratch)) as (origin, stop_server),
+        sync_playwright() as browsers,
+        shell_at(origin, Path(scratch) / "till-1", name="1号台", has_printer=True) as shell,
+        shell_at(origin, Path(scratch) / "till-2", name="2号台", has_printer=False) as other,
+    ):
         browser = browsers.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport=SIZE, locale="zh-CN")
-        with shell_at(origin, Path(scratch) / "till-1") as shell:
-            grab(shell, "login-window")
-            sell(shell)
-            orders(shell)
-            with shell_at(origin, Path(scratch) / "till-2") as stranger:
-                stranger.do("log_in", phone=SELLER)
-                stranger.wait_for(lambda state: state.get("notice"))
-                grab(stranger, "login-refused")
-            back_office(page, origin)
-            unbind(page, origin)
-            shell.wait_for(lambda state: state.get("showing") == "native")
-            grab(shell, "session-ended")
+        grab(shell, "login-window")
+        sell(shell)
+        orders(shell)
+        other.do("log_in", phone=SELLER)
+        other.wait_for(lambda state: state.get("notice"))
+        grab(other, "login-refused")
+        back_office(page, origin)
+        unbind(page, origin)
+        shell.wait_for(lambda state: "解除" in state.get("native", ""))
+        grab(shell, "session-ended")
         browser.close()
+        troubles(other, stop_server)
 
 
 if __name__ == "__main__":

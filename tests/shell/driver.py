@@ -45,6 +45,7 @@ from tests.shell.hands import click, press_key
 from tests.shell.paper import pdf_printer
 
 Done = Callable[[Any], None]
+REPAINT_MILLISECONDS = 300
 LEFT = Qt.MouseButton.LeftButton
 MIDDLE = """(function () {
   var e = document.querySelector(SELECTOR);
@@ -222,9 +223,14 @@ class Obedience(QObject):
 
     def do_grab(self, wish: dict[str, Any], done: Done) -> None:
         window = self._window()
-        screen = window.screen()
-        # From the screen, since the engine draws outside of Qt's own buffer.
-        done(screen is not None and screen.grabWindow(window.winId()).save(wish["path"]))
+        window.raise_()  # another shell of the test may stand before it
+
+        def save() -> None:
+            screen = window.screen()
+            # From the screen, since the engine draws outside of Qt's own buffer.
+            done(screen is not None and screen.grabWindow(window.winId()).save(wish["path"]))
+
+        QTimer.singleShot(REPAINT_MILLISECONDS, save)
 
     def do_close(self, _: dict[str, Any], done: Done) -> None:
         self._window().close()
