@@ -82,7 +82,7 @@ class CinemaAdmin(ServiceAdmin):
     form = CinemaForm
     cinema_field = "pk"
     list_display = ("name", "code", "address", "time_zone")
-    fields = ("name", "code", "time_zone", "address")
+    fields = ("name", "code", "time_zone", "address", "networks")
 
     def add(self, values: dict[str, Any], common: dict[str, Any]) -> Any:
         """Open a cinema."""

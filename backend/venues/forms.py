@@ -11,6 +11,7 @@ from backend.core.problems import Invalid
 from backend.venues import layouts
 from backend.venues.models import CODE, Cinema, Hall
 from backend.venues.selectors import cinemas_of
+from backend.venues.services import networks_from
 
 
 class ServiceForm(forms.ModelForm):
@@ -36,6 +37,15 @@ class CinemaForm(ServiceForm):
     code = forms.CharField(label=_("Code"), max_length=12, validators=[CODE])
     time_zone = forms.CharField(label=_("Time zone"), max_length=40, initial="Asia/Shanghai")
     address = forms.CharField(label=_("Address"), max_length=120, required=False)
+    networks = forms.CharField(
+        label=_("Networks"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "cols": 50, "spellcheck": "false"}),
+        help_text=_(
+            "One a line, like 10.1.0.0/16: a first log-in binds its machine only from one of these. "
+            "Left empty, it binds from every address."
+        ),
+    )
 
     class Meta:
         """No field of the model is written by the form."""
@@ -48,6 +58,15 @@ class CinemaForm(ServiceForm):
         if self.instance.pk is not None:
             for name in ("name", "code", "time_zone", "address"):
                 self.initial[name] = getattr(self.instance, name)
+            self.initial["networks"] = "\n".join(self.instance.networks or [])
+
+    def clean_networks(self) -> list[str]:
+        """Return the networks, one a line."""
+        lines = [line for line in self.cleaned_data["networks"].splitlines() if line.strip()]
+        try:
+            return networks_from(lines)
+        except Invalid as problem:
+            raise forms.ValidationError(problem.extra["errors"]["networks"]) from None
 
 
 class HallForm(ServiceForm):

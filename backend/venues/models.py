@@ -3,7 +3,7 @@
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
-from django_mongodb_backend.fields import ObjectIdAutoField, ObjectIdField
+from django_mongodb_backend.fields import ArrayField, ObjectIdAutoField, ObjectIdField
 
 from backend.core.fields import DocumentField
 from backend.core.indexes import MongoIndex
@@ -13,13 +13,15 @@ CODE = RegexValidator(CODE_PATTERN, _("2 to 12 capital letters and digits."))
 
 
 class Cinema(models.Model):
-    """A cinema. Its time zone decides what a business day is."""
+    """A cinema. Its time zone decides what a business day is, its networks from where a first log-in binds."""
 
     id = ObjectIdAutoField(primary_key=True)
     name = models.CharField(_("name"), max_length=60)
     code = models.CharField(_("code"), max_length=12, validators=[CODE])
     time_zone = models.CharField(_("time zone"), max_length=40, default="Asia/Shanghai", db_column="timeZone")
     address = models.CharField(_("address"), max_length=120, blank=True)
+    # CIDR texts; none kept: every address binds. Null: a cinema of before there were any.
+    networks = ArrayField(models.CharField(max_length=43), null=True, blank=True, default=list)
 
     class Meta:
         db_table = "cinemas"

@@ -1,7 +1,7 @@
 """Every change of cinemas and halls."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import available_timezones
@@ -13,16 +13,33 @@ from pymongo.errors import DuplicateKeyError
 from backend.audit.services import record_change
 from backend.core.actor import Actor
 from backend.core.mongo import collection
+from backend.core.networks import as_network
 from backend.core.problems import NotFound, RuleBroken
 from backend.venues import layouts
 from backend.venues.models import CODE, CODE_PATTERN
 
 Document = dict[str, Any]
+MOST_NETWORKS = 50
 
 
-def add_cinema(*, name: str, code: str, time_zone: str, address: str, by: Actor | None, now: datetime) -> ObjectId:
-    """Open a cinema; raises RuleBroken where the code is taken or the time zone is none."""
-    document = {"_id": ObjectId(), **_checked(name=name, code=code, time_zone=time_zone, address=address)}
+def add_cinema(
+    *,
+    name: str,
+    code: str,
+    time_zone: str,
+    address: str,
+    networks: Sequence[str] = (),
+    by: Actor | None,
+    now: datetime,
+) -> ObjectId:
+    """Open a cinema; raises RuleBroken where the code is taken, the time zone is none or a network is none.
+
+    `networks` (CIDR) are those of its machines: only from there does a first log-in bind; none: from anywhere.
+    """
+    document = {
+        "_id": ObjectId(),
+        **_checked(name=name, code=code, time_zone=time_zone, address=address, networks=networks),
+    }
     try:
         collection("cinemas").insert_one(document)
     except DuplicateKeyError:
@@ -32,13 +49,21 @@ def add_cinema(*, name: str, code: str, time_zone: str, address: str, by: Actor 
 
 
 def change_cinema(
-    cinema: ObjectId, *, name: str, code: str, time_zone: str, address: str, by: Actor | None, now: datetime
+    cinema: ObjectId,
+    *,
+    name: str,
+    code: str,
+    time_zone: str,
+    address: str,
+    networks: Sequence[str],
+    by: Actor | None,
+    now: datetime,
 ) -> None:
     """Change a cinema. What showtimes and orders copied stays as it was."""
     before = collection("cinemas").find_one({"_id": cinema})
     if before is None or (by is not None and not by.sees(cinema)):
         raise NotFound
-    after = _checked(name=name, code=code, time_zone=time_zone, address=address)
+    after = _checked(name=name, code=code, time_zone=time_zone, address=address, networks=networks)
     try:
         collection("cinemas").update_one({"_id": cinema}, {"$set": after})
     except DuplicateKeyError:
@@ -111,7 +136,26 @@ def rename_hall(hall: ObjectId, *, name: str, by: Actor | None, now: datetime) -
     _note("hall_renamed", hall, label, cinema=before["cinema"], by=by, now=now, **names)
 
 
-def _checked(*, name: str, code: str, time_zone: str, address: str) -> Document:
+def networks_from(texts: Sequence[str]) -> list[str]:
+    """Return the networks that `texts` name, each once, in their order.
+
+    Raises RuleBroken naming the text that is none.
+    """
+    found: dict[str, None] = {}
+    for text in texts:
+        try:
+            found[as_network(text)] = None
+        except ValueError:
+            shown = {"text": text.strip()[:60]}
+            raise RuleBroken(
+                {"networks": [_("“%(text)s” is no network: write one like 10.1.0.0/16.") % shown]}
+            ) from None
+    if len(found) > MOST_NETWORKS:
+        raise RuleBroken({"networks": [_("At most %(count)d networks.") % {"count": MOST_NETWORKS}]})
+    return list(found)
+
+
+def _checked(*, name: str, code: str, time_zone: str, address: str, networks: Sequence[str]) -> Document:
     errors: dict[str, list[Any]] = {}
     if not 1 <= len(name.strip()) <= 60:
         errors["name"] = [_("Between 1 and 60 characters.")]
@@ -121,7 +165,13 @@ def _checked(*, name: str, code: str, time_zone: str, address: str) -> Document:
         errors["timeZone"] = [_("Not a time zone.")]
     if errors:
         raise RuleBroken(errors)
-    return {"name": name.strip(), "code": code, "timeZone": time_zone, "address": address.strip()[:120]}
+    return {
+        "name": name.strip(),
+        "code": code,
+        "timeZone": time_zone,
+        "address": address.strip()[:120],
+        "networks": networks_from(networks),
+    }
 
 
 def _note(

@@ -8,6 +8,7 @@ from backend.venues.layouts import block
 
 PASSWORD = "cinema-demo-2026"  # noqa: S105  # printed by `make run`; demo data alone may have it
 ZONES = {"standard": "普通区", "golden": "黄金区", "love": "情侣区", "vip": "贵宾区"}
+NETWORKS = ("127.0.0.0/8", "::1/128")  # this machine: the demo listens nowhere else
 SURCHARGE = {"golden": Decimal(10), "love": Decimal(20)}
 TICKET_TYPES = (  # and their share of an adult's price
     ("adult", "成人", Decimal(1)),

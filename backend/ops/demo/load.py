@@ -85,7 +85,15 @@ def _require_demo(now: datetime) -> None:
 def _cinema(demo: chain.DemoCinema, *, now: datetime) -> Document:
     cinemas = collection("cinemas")
     if cinemas.find_one({"code": demo.code}, {"_id": 1}) is None:
-        add_cinema(name=demo.name, code=demo.code, time_zone=TIME_ZONE, address=demo.address, by=None, now=now)
+        add_cinema(
+            name=demo.name,
+            code=demo.code,
+            time_zone=TIME_ZONE,
+            address=demo.address,
+            networks=chain.NETWORKS,
+            by=None,
+            now=now,
+        )
     return cinemas.find_one({"code": demo.code}) or {}
 
 
