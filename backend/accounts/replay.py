@@ -18,6 +18,7 @@ from pymongo.errors import DuplicateKeyError
 from redis import Redis
 from redis.exceptions import RedisError
 
+from backend.accounts import tombstones
 from backend.accounts.dpop import Proof, nonce_holds
 from backend.accounts.errors import InvalidProof, UseNonce
 from backend.core import throttles
@@ -188,12 +189,10 @@ def bury(sessions: dict[ObjectId, str]) -> None:
     if server is None or not sessions:
         return
     try:
-        for session, reason in sessions.items():
-            # Copies beside it lapse by themselves and are never asked before it.
-            server.set(f"ended:{session}", reason, ex=settings.REFRESH_TOKEN_SECONDS + 3600)
-    except RedisError:
-        # Copies in Redis live a minute at most and count only in the run that wrote them.
-        log.exception("redis is out of reach: %d revocation(s) stand in MongoDB alone", len(sessions))
+        tombstones.write(server, sessions)
+    except RedisError as error:
+        log.warning("redis is out of reach (%s): %d revocation(s) are owed to it", type(error).__name__, len(sessions))
+        tombstones.DEBTS.add(sessions)
         RUN.of_redis = ""
 
 

@@ -266,3 +266,18 @@ def end_withdrawn(user: ObjectId, *, now: datetime) -> None:
     for session in collection("staffSessions").find({"user": user, "endedAt": None}):
         if reason := withdrawn_because(session, account):
             end(session["_id"], reason=reason, now=now)
+
+
+def bury_again(now: datetime) -> int:
+    """Write the tombstones of the last minutes' ended sessions again; return how many there are.
+
+    For the process that was killed between MongoDB and Redis: as long as a copy may live, and a little longer.
+    """
+    started = now - timedelta(seconds=settings.REFRESH_TOKEN_SECONDS + settings.SESSION_GRACE_SECONDS)
+    since = now - timedelta(seconds=settings.REVOCATION_CACHE_SECONDS) - MARK_EVERY
+    ended = collection("staffSessions").find(
+        {"startedAt": {"$gt": started}, "endedAt": {"$gt": since}}, {"endReason": 1}
+    )
+    reasons = {session["_id"]: session["endReason"] for session in ended}
+    replay.bury(reasons)
+    return len(reasons)

@@ -1,4 +1,7 @@
-"""`manage.py sweep [--once]`: end lapsed holds and finish what a crash left, every two seconds."""
+"""`manage.py sweep [--once]`: end lapsed holds and finish what a crash left, every two seconds.
+
+A revocation whose process was killed before Redis heard of it is such a thing too.
+"""
 
 import logging
 import time
@@ -9,6 +12,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
+from backend.accounts.sessions import bury_again
 from backend.boxoffice.services.sweep import sweep
 from backend.core import clock
 
@@ -30,6 +34,7 @@ class Command(BaseCommand):
         while True:
             try:
                 swept = sweep(now=clock.now())
+                bury_again(clock.now())
             except (PyMongoError, DatabaseError):
                 if once:
                     raise
