@@ -2,14 +2,19 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import get_resolver
 
+from backend.accounts import sessions as live
 from backend.accounts.roles import ROLES
+from backend.accounts.services import managing
+from backend.core import clock
 from backend.core.mongo import collection
+from backend.core.redis import redis
 from tests.factories import make_cinema, make_staff
 
 SOME_ID = "0123456789abcdef01234567"
@@ -64,7 +69,7 @@ ADMIN = {
     "programme/showtime": (LOOKERS, MANAGERS),
     "boxoffice/order": (LOOKERS, set()),
 }
-# Screens by their view's declared permission; tests/screens shows that nobody enters without a session.
+# Screens by their view's declared permission.
 SCREENS = {
     "": "boxoffice.view_showtimes",
     "language": "boxoffice.view_showtimes",
@@ -153,6 +158,77 @@ def test_the_api_admits_nobody_without_a_session(client, db):
         assert answer["Content-Type"] == ("application/json" if path == "client/latest" else "application/problem+json")
         if roles != OPEN:
             assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token"), path
+
+
+@pytest.mark.parametrize("reason", ["revoked", "disabled", "idle", "expired"])
+def test_the_api_and_the_screens_admit_no_session_that_is_over(reason, make_till):
+    till = make_till(make_staff("supervisor", cinemas=[make_cinema()])).log_in()
+    screens = opened(till)
+    end(till, reason)
+    wrong = {}
+    for (method, path), roles in API.items():
+        if roles != OPEN:
+            answer = till.request(method, f"/api/v2/{filled(path)}", {} if method != "GET" else None)
+            if (answer.status_code, answer.json().get("reason")) != (401, reason):
+                wrong[method, path] = answer.status_code
+    for path in SCREENS:
+        for answer in (screens.get(f"/till/{filled(path)}"), press(screens, path)):
+            if answer.status_code != 405 and (answer.status_code, answer.get("X-Till-Ended")) != (401, reason):
+                wrong[path] = answer.status_code
+
+    assert wrong == {}
+
+
+def end(till: Any, reason: str) -> None:
+    """End the session of `till` as `reason` says, by whoever does such things."""
+    now, sessions = clock.now(), collection("staffSessions")
+    session = sessions.find_one({"phone": till.phone})
+    match reason:
+        case "revoked":
+            live.end(session["_id"], reason="revoked", now=now)
+        case "disabled":
+            managing.change_account(session["user"], changes={"status": "disabled"}, by=None, now=now)
+        case _:
+            field, ago = {"idle": ("activeAt", 1801), "expired": ("expiresAt", 1)}[reason]
+            sessions.update_one({}, {"$set": {field: now - timedelta(seconds=ago)}})
+            server = redis()
+            assert server is not None
+            server.flushdb()
+
+
+def opened(till: Any) -> Client:
+    """The screens of a till."""
+    client = Client()
+    client.get(till.post("/api/v2/web-session").json()["url"].removeprefix(till.origin))
+    return client
+
+
+def press(screens: Client, path: str) -> Any:
+    """Press a button of the screens, as their pages do."""
+    return screens.post(f"/till/{filled(path)}", headers={"Origin": "http://testserver"})
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_the_screens_admit_exactly_their_roles(role, make_till):
+    """One method of each address is its own; the other is refused as such, or before that for its role."""
+    screens = opened(make_till(make_staff(role, cinemas=[make_cinema()])).log_in())
+    admitted = set()
+    for path in SCREENS:
+        statuses = {screens.get(f"/till/{filled(path)}").status_code, press(screens, path).status_code} - {405}
+        if statuses != {403}:
+            admitted.add(path)
+
+    assert admitted == {path for path, needed in SCREENS.items() if needed in ROLES[role].permissions}
+
+
+def test_the_screens_admit_nobody_without_a_session(db):
+    statuses = {
+        answer.status_code
+        for path in SCREENS
+        for answer in (Client().get(f"/till/{filled(path)}"), press(Client(), path))
+    }
+
+    assert statuses == {401, 405}
 
 
 def signed_in(role: str) -> Client:
