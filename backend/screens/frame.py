@@ -1,5 +1,6 @@
 """What every ticket screen shows: the person, the cinema, the clock; and how a person likes to read."""
 
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -59,13 +60,16 @@ def show(
     status: int = 200,
 ) -> HttpResponse:
     """Render a screen in its frame."""
-    actor = actor_of(request)
+    actor, now, zone = actor_of(request), clock.now(), ZoneInfo(cinema["timeZone"])
+    ends: datetime = request.staff_session.expires_at  # type: ignore[attr-defined]  # `till_required` has set it
     frame = {
         "actor": actor,
+        "ends": ends.astimezone(zone),
+        "ends_in": int((ends - now).total_seconds()),
         "cinema": cinema,
         "cinemas": desk.cinemas(actor),
         "tab": tab,
-        "now": clock.now().astimezone(ZoneInfo(cinema["timeZone"])),
+        "now": now.astimezone(zone),
         "may_sell": actor.may("boxoffice.sell"),
         "may_see_orders": actor.may("boxoffice.view_orders"),
         **display_of(request),

@@ -15,6 +15,7 @@ from pymongo.collection import Collection
 from backend.core import clock
 from backend.core.mongo import collection
 from tests import factories
+from tests.backend.accounts.state import redis
 from tests.support.till import Till
 
 KEY_GAP = 80  # ms: a person's, not a scanner's
@@ -37,6 +38,13 @@ class Shop:
     showtime: dict[str, Any]
     orders: Collection[dict[str, Any]]
     seat_maps: Collection[dict[str, Any]]
+    sessions: Collection[dict[str, Any]]
+
+    def ends_in(self, time: timedelta) -> None:
+        """Let the log-in end so soon; the workers' copies of it are forgotten."""
+        self.sessions.update_many({"phone": self.till.phone}, {"$set": {"expiresAt": clock.now() + time}})
+        for key in redis().keys("live:*"):
+            redis().delete(key)
 
     def keys(self, *keys: str) -> None:
         for key in keys:
@@ -94,7 +102,7 @@ def shop(gunicorn: Callable[..., str], make_till: Callable[..., Till], request: 
     origin = gunicorn(workers=2)
     till, other = (make_till(staff, origin=origin).log_in() for staff in tills)
     address = till.post("/api/v2/web-session").json()["url"]
-    orders, seat_maps = collection("orders"), collection("seatMaps")
+    orders, seat_maps, sessions = (collection(name) for name in ("orders", "seatMaps", "staffSessions"))
     browser = request.getfixturevalue("browser")
     page = browser.new_page(viewport={"width": 1280, "height": 720}, locale="en-US")
     page.set_default_timeout(10_000)
@@ -103,7 +111,7 @@ def shop(gunicorn: Callable[..., str], make_till: Callable[..., Till], request: 
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
     page.goto(address)
-    yield Shop(page, till, other, showtime, orders, seat_maps)
+    yield Shop(page, till, other, showtime, orders, seat_maps, sessions)
     assert not [fault for fault in faults if not any(known in fault for known in NO_FAULT)]
 
 
@@ -280,6 +288,25 @@ def test_a_lost_server_is_a_shape_and_words_and_the_order_is_kept(shop):
     expect(shop.page.locator(".sale")).to_have_attribute("data-seats", "4-5,4-6")
     expect(shop.page.locator("[data-seat='4-5']")).to_have_attribute("aria-selected", "true")
     shop.page.unroute("**/till/**")
+
+
+def test_the_end_of_the_log_in_is_announced_half_an_hour_before(shop):
+    shop.open()
+    expect(shop.page.locator(".bar-ends")).to_be_hidden()
+
+    shop.ends_in(timedelta(minutes=29))
+    shop.open()
+
+    expect(shop.page.locator(".bar-ends")).to_be_visible()
+    expect(shop.page.locator(".bar-ends")).to_contain_text("Log-in ends at")
+
+
+def test_it_is_announced_on_a_page_that_stays_open(shop):
+    shop.ends_in(timedelta(minutes=30, seconds=3))
+    shop.open()
+    expect(shop.page.locator(".bar-ends")).to_be_hidden()
+
+    expect(shop.page.locator(".bar-ends")).to_be_visible(timeout=10_000)
 
 
 def test_an_ended_session_shows_the_page_that_says_so(shop):

@@ -117,6 +117,15 @@ if (clock) {
   }, 1000);
 }
 
+// --- The end of the log-in is announced half an hour before, whatever page is open ----------------------------
+const ends = document.querySelector("[data-ends-in]");
+if (ends) {
+  const until = Number(ends.dataset.endsIn) - 30 * 60;
+  const announce = () => { ends.hidden = false; };
+  if (until <= 0) announce();
+  else setTimeout(announce, until * 1000);
+}
+
 // --- Requests: one key a press, kept until the server answered it ---------------------------------------------
 const keys = new Map();
 const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
