@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from backend.core.parsing import Answer
 
 REFERENCE = "#/components/schemas/{name}"
+UNREADABLE = (400, 413, 415)  # what `parsing.parse` answers where a body cannot be taken
 _described: dict[str, type] = {}
 
 
@@ -47,7 +48,7 @@ def describe(
         summary: one sentence.
         answers: status to the structure answered with it (None where there is no body).
         body: the structure that the request's body is parsed into.
-        problems: statuses answered as problem+json.
+        problems: statuses answered as problem+json, beside those of a body that cannot be read.
         query: names of query parameters, all optional text.
         operation_id: the operation's name where the one made from its address is taken.
     """
@@ -55,7 +56,7 @@ def describe(
     for status, shape in answers.items():
         key: Any = (status, "application/json") if shape else status
         responses[key] = OpenApiResponse(response=schema_of(shape) if shape else None, description=summary)
-    for status in problems:
+    for status in sorted({*problems, *(UNREADABLE if body else ())}):
         responses[(status, "application/problem+json")] = OpenApiResponse(response=schema_of(ProblemDetails))
     return extend_schema(
         summary=summary,

@@ -56,7 +56,8 @@ class World:
             "showtime": str(showtime),
             "order": order["id"],
             "number": order["number"],
-            "binding": str(collection("deviceBindings").find_one(bound)["_id"]),
+            "binding": (row := str(collection("deviceBindings").find_one(bound)["_id"])),
+            "row": row,  # the same, where it may be one that waits
             "session": str(collection("staffSessions").find_one(bound)["_id"]),
         }
 
