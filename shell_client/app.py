@@ -88,9 +88,7 @@ class Shell(QObject):
     def _open_till(self, session: StaffSession) -> None:
         if self._client is None:
             return
-        self._remembered = self._remembered.with_person(
-            Person(session.phone, session.name), till=session.till, cinema=session.cinema
-        )
+        self._remembered = self._remembered.with_person(Person(session.phone, session.name), till=session.till)
         save_remembered(self._config.data_dir, self._remembered)
         self.till = TillWindow(
             words=self.words,

@@ -35,7 +35,6 @@ class StaffSession:
 
     name: str
     phone: str
-    cinema: str | None
     till: str | None
 
 
@@ -279,14 +278,10 @@ def _body_of(response: requests.Response) -> dict[str, Any]:
 
 def _session_of(answer: dict[str, Any]) -> StaffSession:
     user = _part(answer, "user")
-    cinemas = user.get("cinemas")
-    first = cinemas[0] if isinstance(cinemas, list) and cinemas else None
-    cinema = first.get("name") if isinstance(first, dict) else None
     till = _part(answer, "device").get("name")
     return StaffSession(
         name=str(user.get("name", "")),
         phone=str(user.get("phone", "")),
-        cinema=str(cinema) if cinema else None,
         till=str(till) if till else None,
     )
 

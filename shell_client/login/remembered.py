@@ -29,16 +29,15 @@ class Remembered:
 
     people: tuple[Person, ...] = ()
     till: str | None = None
-    cinema: str | None = None
 
     def name_of(self, phone: str | None) -> str | None:
         """Return the name that goes with a phone number here."""
         return next((person.name for person in self.people if person.phone == phone), None)
 
-    def with_person(self, person: Person, *, till: str | None, cinema: str | None) -> Remembered:
+    def with_person(self, person: Person, *, till: str | None) -> Remembered:
         """Return the list with `person` first."""
         others = tuple(other for other in self.people if other.phone != person.phone)
-        return Remembered(people=(person, *others)[:MOST], till=till, cinema=cinema)
+        return Remembered(people=(person, *others)[:MOST], till=till)
 
 
 def load_remembered(data_dir: Path) -> Remembered:
@@ -46,7 +45,7 @@ def load_remembered(data_dir: Path) -> Remembered:
     try:
         kept: dict[str, Any] = json.loads((data_dir / FILE_NAME).read_text("utf-8"))
         people = tuple(Person(str(one["phone"]), str(one["name"])) for one in kept["people"][:MOST])
-        return Remembered(people, till=kept.get("till"), cinema=kept.get("cinema"))
+        return Remembered(people, till=kept.get("till"))
     except FileNotFoundError:
         return Remembered()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -35,10 +35,10 @@ class Side(QWidget):
         down.addStretch()
         self._clock = label("", "clock")
         self._date = label()
-        self._place = label(wrap=True)
+        self._till = label(wrap=True)
         down.addWidget(self._clock)
         down.addWidget(self._date)
-        down.addWidget(self._place)
+        down.addWidget(self._till)
         server = QHBoxLayout()
         server.setSpacing(6)
         self._dot = StateDot()
@@ -58,10 +58,10 @@ class Side(QWidget):
         self.skew.setText(self._words("clock", minutes=skew_minutes))
         self.skew.setVisible(skew_minutes >= SKEW_WORTH_TELLING_MINUTES)
 
-    def show_place(self, place: str) -> None:
-        """Show the cinema and the till, where the server has told them."""
-        self._place.setText(place)
-        self._place.setVisible(bool(place))
+    def show_till(self, till: str | None) -> None:
+        """Show the name that the server has for this machine, once it has told it."""
+        self._till.setText(till or "")
+        self._till.setVisible(till is not None)
 
     def show_server(self, state: str) -> None:
         """Show that the server is `up` or `gone`."""

@@ -318,7 +318,7 @@ class LoginWindow(QWidget):
     def _show_machine(self) -> None:
         till = self._remembered.till
         self._registered.setText(self._words("registered", till=till) if till else "")
-        self.side.show_place(" · ".join(part for part in (self._remembered.cinema, till) if part))
+        self.side.show_till(till)
 
     # Whether the server is there: this also brings its time and the nonce for the first proof
 

@@ -34,7 +34,7 @@ def test_a_log_in_sends_phone_machine_and_device(server: TillServer, client: Sta
     session = log_in(client)
 
     sent = server.called("/api/v2/login")[-1]
-    assert session == StaffSession(name="王小琳", phone="13800000002", cinema=None, till="2号台")
+    assert session == StaffSession(name="王小琳", phone="13800000002", till="2号台")
     assert (sent["body"]["phone"], sent["body"]["machineCode"]) == ("13800000002", CODE)
     assert set(sent["body"]["device"]) == {"name", "os", "clientVersion"}
     assert sent["headers"]["Accept-Language"] == "zh-hans"

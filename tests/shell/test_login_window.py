@@ -22,7 +22,7 @@ from tests.shell.hands import click, press_key
 from tests.shell.till_server import TillServer
 
 CODE = "3F9A71C4AB12CD34EF5608D208D25BE1"
-PEOPLE = Remembered((Person("13800000002", "王小琳"), Person("13800000003", "赵敏")), till="2号台", cinema="人民路店")
+PEOPLE = Remembered((Person("13800000002", "王小琳"), Person("13800000003", "赵敏")), till="2号台")
 
 
 class Till:

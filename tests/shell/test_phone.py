@@ -54,8 +54,8 @@ def test_the_last_five_people_are_remembered_the_newest_first(data_dir: Path) ->
     remembered = Remembered()
     for number in range(7):
         person = Person(f"1380000000{number}", f"员工{number}")
-        remembered = remembered.with_person(person, till="2号台", cinema="人民路店")
-    remembered = remembered.with_person(Person("13800000004", "员工4"), till="2号台", cinema="人民路店")
+        remembered = remembered.with_person(person, till="2号台")
+    remembered = remembered.with_person(Person("13800000004", "员工4"), till="2号台")
     save_remembered(data_dir, remembered)
 
     again = load_remembered(data_dir)
