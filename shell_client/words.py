@@ -103,6 +103,11 @@ _WORDS: dict[str, tuple[str, str]] = {
         "没付款的订单还保留到锁座到期，重新登录后可以继续收款。",
         "An unpaid order is kept until its hold lapses; log in again to go on with it.",
     ),
+    "ended_sale_of_others": (
+        "没付款的订单还保留到锁座到期，在本机接着登录的人，或值班经理，可以继续收款。",
+        "An unpaid order is kept until its hold lapses; "
+        "whoever logs in next on this machine, or a supervisor, can go on with it.",
+    ),
     "back_to_login": ("回到登录", "Back to log-in"),
     # Why a session ended, by the server's reason
     "why_logged_out": ("此账号已退出登录。", "This account has logged out."),

@@ -30,6 +30,8 @@ CRASHES_BORNE = 3
 CRASH_MEMORY_SECONDS = 600
 RENEWALS_BORNE = 3
 RENEWAL_MEMORY_SECONDS = 60
+BARRED = frozenset({"unbound", "disabled", "changed"})
+"""Reasons after which this person may be unable to log in here again: the sale is for someone else."""
 RETRY_SECONDS = (2, 4, 8, 15, 30)
 _PROXY_ERROR = re.compile(r"(429|50[0-9]) ")
 """How a proxy in front of the server titles the page that it answers instead: the engine tells no status."""
@@ -263,7 +265,7 @@ class TillWindow(QWidget):
         self._say(
             self._words("ended"),
             self._words.sentences(plain, self._words(step)),
-            small=self._words("ended_sale"),
+            small=self._words("ended_sale_of_others" if reason in BARRED else "ended_sale"),
             actions=[(self._words("back_to_login"), self.back_to_login.emit)],
         )
 

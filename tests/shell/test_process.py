@@ -87,6 +87,22 @@ def test_a_revoked_session_is_out_within_a_heartbeat_and_told_why(start: Start, 
     assert state["phone"] == "138 0000 0002"
 
 
+@pytest.mark.parametrize(
+    ("reason", "who"),
+    [
+        ("unbound", "在本机接着登录的人，或值班经理，可以继续收款"),
+        ("idle", "重新登录后可以继续收款"),
+    ],
+)
+def test_the_page_says_who_can_go_on_with_an_unpaid_order(
+    start: Start, server: TillServer, reason: str, who: str
+) -> None:
+    shell = logged_in(start)
+    server.why_dead, server.dead_sessions = reason, True
+
+    assert who in shell.wait_for(on_native, seconds=3)["native"]
+
+
 def test_a_page_that_says_ended_is_looked_into_at_once(start: Start, server: TillServer) -> None:
     link = '<a id="go" href="/till/board/">场次</a>'
     server.pages["/till/"] = (200, page("售票", body=link))

@@ -45,6 +45,7 @@ class TillServer:
         self.proofs_seen: set[str] = set()
         self.wrong_proofs: list[str] = []
         self.dead_sessions = False
+        self.why_dead = "unbound"
         self._generation = Counter[str]()
         self._started = threading.Event()
         server = self
@@ -148,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _usual(self, path: str, body: dict[str, Any]) -> Answer:
         till = self.till
         if till.dead_sessions and path != "/api/v2/login":
-            return 401, {"code": "session_revoked", "reason": "unbound"}, {}
+            return 401, {"code": "session_revoked", "reason": till.why_dead}, {}
         usual: dict[str, Callable[[], tuple[int, dict[str, Any]]]] = {
             "client/latest": lambda: (200, {"latest": "1.0.0", "minimum": "1.0.0"}),
             "login": lambda: (200, {**till.new_tokens(), **ACCOUNT, "device": _device(body)}),
