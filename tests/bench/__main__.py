@@ -5,7 +5,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import logins, sales
+from tests.bench import logins, opening, sales
 from tests.bench.report import Row, table, write
 from tests.bench.stage import Stage, seed_accounts, stage
 
@@ -50,7 +50,11 @@ def _rush(running: Stage, rounds: int, seconds: float) -> list[Row]:
     return [sales.rush_row(running, rounds=rounds)]
 
 
-ROWS = {"login": _logins, "heartbeat": _heartbeats, "sale": _sale, "rush": _rush}
+def _opening(running: Stage, rounds: int, _seconds: float) -> list[Row]:
+    return [opening.opening_row(running, rounds=rounds)]
+
+
+ROWS = {"login": _logins, "heartbeat": _heartbeats, "sale": _sale, "rush": _rush, "opening": _opening}
 
 if __name__ == "__main__":
     main()
