@@ -105,8 +105,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "ended_sale_of_others": (
         "没付款的订单还保留到锁座到期，在本机接着登录的人，或值班经理，可以继续收款。",
-        "An unpaid order is kept until its hold lapses; "
-        "whoever logs in next on this machine, or a supervisor, can go on with it.",
+        "An unpaid order is kept for its time: the next person on this machine, or a supervisor, can go on with it.",
     ),
     "back_to_login": ("回到登录", "Back to log-in"),
     # Why a session ended, by the server's reason
