@@ -1,40 +1,26 @@
 """Accounts, bindings and sessions in the back office; every change goes through the services."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
+from backend.accounts import binding_admin as binding_admin  # registers its pages
 from backend.accounts.forms import AccountForm, OwnPasswordForm
-from backend.accounts.models import AccountState, DeviceBinding, StaffSession, User, thumbprint_label
-from backend.accounts.phones import normalised
+from backend.accounts.models import AccountState, BindingPolicy, StaffSession, User, thumbprint_label
+from backend.accounts.people_admin import PeopleAdmin, ReadOnlyPeopleAdmin, request_actor
 from backend.accounts.roles import ROLES, roles_below
-from backend.accounts.selectors import actor_of, people_within
 from backend.accounts.services import managing
+from backend.accounts.services.binding import make_activation_code
 from backend.core import clock
-from backend.core.http import client_address, own_cinemas
-from backend.core.ids import as_reference
 from backend.core.problems import Problem
 
 admin.site.unregister(Group)
 admin.site.password_change_form = OwnPasswordForm  # type: ignore[attr-defined]  # core's BackOffice
-
-
-def request_actor(request: HttpRequest) -> Any:
-    """Return the manager behind an admin request."""
-    return actor_of(request.user, address=client_address(request))  # type: ignore[arg-type]  # our own user model
-
-
-# What people type in several ways, as it is stored.
-AS_STORED: dict[str, Callable[[str], str]] = {
-    "phone": lambda term: normalised(term) or term,
-    "reference": as_reference,
-}
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -50,56 +36,24 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.filter(account__status__code=self.value()) if self.value() else queryset
 
 
-class PeopleAdmin(admin.ModelAdmin):
-    """A list about people, narrowed to the caller's cinemas and found by exact fields."""
-
-    show_full_result_count = False
-    list_per_page = 50
-    exact_fields: tuple[str, ...] = ("phone",)
-    search_fields = ("phone",)  # shows the box; `get_search_results` searches
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
-        return people_within(super().get_queryset(request), own_cinemas(request))
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Model], search_term: str
-    ) -> tuple[QuerySet[Model], bool]:
-        """Find by a whole phone, a whole name, or another exact field."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        wanted = Q(name=term)
-        for field in self.exact_fields:
-            wanted |= Q(**{field: AS_STORED.get(field, str)(term)})
-        return queryset.filter(wanted), False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def each(self, request: HttpRequest, queryset: QuerySet[Model], change: Callable[[Any], object]) -> None:
-        """Run `change` for each row, and say how many were changed and which were refused, why."""
-        done = 0
-        for row in queryset:
-            try:
-                change(row)
-            except Problem as problem:
-                self.message_user(request, f"{row}: {problem.title} {problem.detail}", messages.ERROR)
-            else:
-                done += 1
-        if done:
-            text = ngettext("%(count)d row changed.", "%(count)d rows changed.", done) % {"count": done}
-            self.message_user(request, text, messages.SUCCESS)
-
-
 @admin.register(User)
 class UserAdmin(PeopleAdmin):
-    """Staff accounts: create, enable, disable, unbind, open the binding window."""
+    """Staff accounts: create, enable, disable, unbind, open the binding window, make an activation code."""
 
     form = AccountForm
     list_display = ("phone", "name", "role_name", "status", "device_name", "machine_code", "window", "last_login_time")
     list_filter = (StatusFilter, "role")
-    actions = ("enable", "disable", "unbind", "open_window")
-    readonly_fields = ("phone_shown", "machine_code", "key", "device_name", "bound_at", "last_login_time", "window")
+    actions = ("enable", "disable", "unbind", "open_window", "make_code")
+    readonly_fields = (
+        "phone_shown",
+        "machine_code",
+        "key",
+        "device_name",
+        "bound_at",
+        "last_login_time",
+        "window",
+        "code_until",
+    )
     ordering = ("phone",)
 
     @admin.display(description=_("role"))
@@ -139,17 +93,28 @@ class UserAdmin(PeopleAdmin):
         until = user.account.binding_window_until
         return until if until and until > clock.now() else None
 
+    @admin.display(description=_("activation code valid until"), empty_value=_("none"))
+    def code_until(self, user: User) -> Any:
+        code = user.account.activation_code
+        return code.expires_at if code and code.expires_at > clock.now() else None
+
+    @admin.display(description=_("first log-in binds"))
+    def policy(self, user: User) -> str:
+        return str(BindingPolicy(user.account.binding_policy).label)
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
-            return [(None, {"fields": ["phone", "name", "role", "cinemas", "new_password"]})]
+            return [(None, {"fields": ["phone", "name", "role", "cinemas", "binding_policy", "new_password"]})]
         editable = self.has_change_permission(request, obj)
-        own = ["name", "role", "cinemas", "status", "new_password"] if editable else ["role_name", "status"]
-        bound = ["machine_code", "key", "device_name", "bound_at", "last_login_time", "window"]
+        own = ["role_name", "status", "policy"]
+        if editable:
+            own = ["name", "role", "cinemas", "status", "binding_policy", "new_password"]
+        bound = ["machine_code", "key", "device_name", "bound_at", "last_login_time", "window", "code_until"]
         return [(None, {"fields": ["phone_shown", *own]}), (_("Device"), {"fields": bound})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is not None and not self.has_change_permission(request, obj):
-            return (*self.readonly_fields, "role_name", "status")
+            return (*self.readonly_fields, "role_name", "status", "policy")
         return self.readonly_fields if obj is not None else ()
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -169,11 +134,13 @@ class UserAdmin(PeopleAdmin):
         password = values.get("new_password") or None
         if change:
             changes = {name: values[name] for name in ("name", "role", "cinemas", "status")}
+            if values["binding_policy"]:
+                changes["bindingPolicy"] = values["binding_policy"]
             managing.change_account(obj.pk, changes=changes, by=actor, now=now)
             if password:
                 managing.set_password(obj.pk, password=password, by=actor, now=now)
             return
-        chosen = {name: values[name] for name in ("phone", "name", "role", "cinemas")}
+        chosen = {name: values[name] for name in ("phone", "name", "role", "cinemas", "binding_policy")}
         identifier = managing.create_account(**chosen, password=password, by=actor, now=now)
         fresh = User.objects.get(pk=identifier)
         obj.__dict__.update(fresh.__dict__)
@@ -190,10 +157,6 @@ class UserAdmin(PeopleAdmin):
         except Problem as problem:
             self.message_user(request, f"{problem.title}: {problem.detail or problem.title}", messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
-
-    def has_bind_permission(self, request: HttpRequest) -> bool:
-        """Return whether the role may bind devices (asked by the actions)."""
-        return bool(request.user.has_perm("accounts.bind_device"))
 
     @admin.action(description=_("Enable"), permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
@@ -218,34 +181,23 @@ class UserAdmin(PeopleAdmin):
         actor, now = request_actor(request), clock.now()
         self.each(request, queryset, lambda user: managing.open_binding_window(user.pk, by=actor, now=now))
 
-
-class ReadOnlyPeopleAdmin(PeopleAdmin):
-    """A list about people that only actions change."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-@admin.register(DeviceBinding)
-class DeviceBindingAdmin(ReadOnlyPeopleAdmin):
-    """The history of bindings."""
-
-    list_display = ("bound_at", "phone", "name", "device_name", "machine_code", "state", "revoked_at", "revoked_by")
-    list_filter = ("state",)
-    exact_fields = ("phone", "machine_code", "reference")
-    actions = ("revoke",)
-
-    def has_bind_permission(self, request: HttpRequest) -> bool:
-        """Return whether the role may bind devices (asked by the action)."""
-        return bool(request.user.has_perm("accounts.bind_device"))
-
-    @admin.action(description=_("Unbind"), permissions=["bind"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
-        actor, now = request_actor(request), clock.now()
-        self.each(request, queryset, lambda binding: managing.revoke_binding(binding.pk, reason="", by=actor, now=now))
+    @admin.action(description=_("Make an activation code (shown once)"), permissions=["bind"])
+    def make_code(self, request: HttpRequest, queryset: QuerySet[Model]) -> HttpResponse | None:
+        """Show the codes on the answer itself: nowhere else, messages included, do they stand in clear."""
+        actor, now, made = request_actor(request), clock.now(), []
+        for user in queryset:
+            try:
+                code, until = make_activation_code(user.pk, by=actor, now=now)
+            except Problem as problem:
+                self.refuse(request, user, problem)
+            else:
+                made.append({"user": user, "code": code, "until": until})
+        if not made:
+            return None
+        context = {**self.admin_site.each_context(request), "title": _("Activation codes"), "made": made}
+        return TemplateResponse(
+            request, "accounts/activation_codes.html", context, headers={"Cache-Control": "no-store"}
+        )
 
 
 @admin.register(StaffSession)

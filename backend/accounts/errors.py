@@ -18,7 +18,39 @@ class DeviceBound(Problem):
 
     status, code = 409, "device_bound"
     title = _("This account is bound to a device")
-    detail = _("Unbind the device first, then open the window.")
+    detail = _("Unbind the device first.")
+
+
+class OtherPolicy(Problem):
+    """Windows and codes are for accounts that bind by them."""
+
+    status, code = 409, "other_binding_policy"
+    title = _("This account binds in another way")
+    detail = _("Change its binding policy first, or use what belongs to it.")
+
+
+class BindingOver(Problem):
+    """What waited for approval was approved, refused, replaced or waited too long."""
+
+    status, code = 409, "binding_over"
+    title = _("This machine no longer waits for approval")
+    detail = _("Let the person log in again, then use the new reference.")
+
+
+class NothingToBind(Problem):
+    """The reference leads to no refused first log-in of this account within the last half hour."""
+
+    status, code = 409, "nothing_to_bind"
+    title = _("No log-in with this reference can be bound")
+    detail = _("Only a refused first log-in of the last 30 minutes can. Let the person log in again.")
+
+
+class NotActive(Problem):
+    """Only an enabled account is bound."""
+
+    status, code = 409, "account_not_active"
+    title = _("This account is not enabled")
+    detail = _("Enable it first.")
 
 
 class ClientTooOld(Problem):

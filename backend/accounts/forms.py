@@ -4,11 +4,12 @@ from typing import Any
 
 from bson import ObjectId
 from django import forms
+from django.conf import settings
 from django.contrib.admin.forms import AdminPasswordChangeForm
 from django.contrib.auth.password_validation import validate_password
 from django.utils.translation import gettext_lazy as _
 
-from backend.accounts.models import AccountState, User
+from backend.accounts.models import AccountState, BindingPolicy, User
 from backend.accounts.phones import normalised
 from backend.accounts.roles import ROLES, roles_below
 from backend.accounts.selectors import actor_of
@@ -39,6 +40,12 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         help_text=_("None chosen means all cinemas."),
     )
     status = forms.ChoiceField(label=_("Status"), choices=AccountState.choices)
+    binding_policy = forms.ChoiceField(
+        label=_("First log-in binds"),
+        required=False,
+        choices=BindingPolicy.choices,
+        help_text=_("Another choice voids an open window and an activation code. It changes no binding."),
+    )
     new_password = forms.CharField(
         label=_("Back-office password"),
         required=False,
@@ -60,6 +67,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
             self.fields["cinemas"].help_text = _("At least one.")
         if self.instance.pk is None:
             self.fields["status"].initial = AccountState.ACTIVE
+            self.fields["binding_policy"].initial = settings.BINDING_POLICY
             del self.fields["status"]
             return
         del self.fields["phone"]
@@ -68,6 +76,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
             "role": self.instance.role,
             "cinemas": [str(cinema) for cinema in self.instance.cinemas],
             "status": self.instance.account.status.code,
+            "binding_policy": self.instance.account.binding_policy,
         }
 
     def _post_clean(self) -> None:

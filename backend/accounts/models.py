@@ -11,6 +11,7 @@ from django_mongodb_backend.models import EmbeddedModel
 
 from backend.accounts.roles import ROLE_CHOICES, ROLES
 from backend.core import clock
+from backend.core.fields import DocumentField
 from backend.core.indexes import MongoIndex
 
 
@@ -26,6 +27,8 @@ class BindingPolicy(models.TextChoices):
     """How an account's first log-in binds its device."""
 
     WINDOW = "window", _("Within 24 hours of opening the window")
+    APPROVAL = "approval", _("When a manager approves it")
+    CODE = "code", _("With an activation code")
 
 
 class Device(EmbeddedModel):
@@ -46,12 +49,21 @@ class Status(EmbeddedModel):
     code = models.CharField(max_length=10, choices=AccountState)
 
 
+class ActivationCode(EmbeddedModel):
+    """A code that binds once. `tries` counts every try before it is judged, the right one too."""
+
+    digest = models.CharField(max_length=64)
+    expires_at = models.DateTimeField(db_column="expiresAt")
+    tries = models.PositiveIntegerField(default=0)
+
+
 class Account(EmbeddedModel):
     """The account's state and how it binds."""
 
     status = EmbeddedModelField(Status)
     binding_policy = models.CharField(max_length=10, choices=BindingPolicy, db_column="bindingPolicy")
     binding_window_until = models.DateTimeField(null=True, db_column="bindingWindowUntil")
+    activation_code = EmbeddedModelField(ActivationCode, null=True, db_column="activationCode")
 
 
 class Metadata(EmbeddedModel):
@@ -147,11 +159,19 @@ class User(AbstractBaseUser):
 
 
 class DeviceBinding(models.Model):
-    """One binding of a machine to an account, from when to when: the history of `users.device`."""
+    """One binding of a machine to an account, from when to when: the history of `users.device`.
+
+    A machine that waits for approval stands here too; it may be approved until `expires_at`. Until then
+    `bound_at` says since when it waits.
+    """
 
     class State(models.TextChoices):
+        PENDING = "pending", _("Waits for approval")
         ACTIVE = "active", _("Bound")
         REVOKED = "revoked", _("Unbound")
+        REFUSED = "refused", _("Refused")
+        SUPERSEDED = "superseded", _("Another took its place")
+        LAPSED = "lapsed", _("Waited in vain")  # never stored: what pending reads as after `expires_at`
 
     id = ObjectIdAutoField(primary_key=True)
     user = ObjectIdField()
@@ -164,7 +184,11 @@ class DeviceBinding(models.Model):
     os = models.CharField(_("operating system"), max_length=60)
     state = models.CharField(_("state"), max_length=10, choices=State)
     reference = models.CharField(_("reference"), max_length=10)
+    address = models.CharField(_("address"), max_length=45, blank=True)
+    inside = models.BooleanField(_("from the cinema's networks"), null=True)
     bound_at = models.DateTimeField(_("bound at"), db_column="boundAt")
+    bound_by = models.CharField(_("bound by"), max_length=60, blank=True, db_column="boundBy")
+    expires_at = models.DateTimeField(_("waits until"), null=True, db_column="expiresAt")
     revoked_at = models.DateTimeField(_("unbound at"), null=True, db_column="revokedAt")
     revoked_by = models.CharField(_("unbound by"), max_length=60, blank=True, db_column="revokedBy")
     reason = models.CharField(_("reason"), max_length=200, blank=True)
@@ -184,6 +208,32 @@ class DeviceBinding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.machine_code}"
+
+    @property
+    def state_now(self) -> "DeviceBinding.State":
+        """The state as it reads at this moment."""
+        lapsed = self.state == self.State.PENDING and self.expires_at is not None and self.expires_at <= clock.now()
+        return self.State.LAPSED if lapsed else self.State(self.state)
+
+
+class BindingQueue(models.Model):
+    """The machines that wait for approval for one phone, three at most. `_id` is the phone, known or not.
+
+    `slots` is a list of `{key, machineCode, reference, binding, inside, refused, expiresAt}`; `stamp` changes with
+    each change, which is made only where it is still what was read.
+    """
+
+    slots = DocumentField()
+    stamp = ObjectIdField()
+    expires_at = models.DateTimeField(db_column="expiresAt")
+
+    class Meta:
+        db_table = "bindingQueues"
+        default_permissions: ClassVar[list[str]] = []
+        indexes = [MongoIndex(keys=[("expiresAt", 1)], name="expiresAt_1", expire_after=0)]
+
+    def __str__(self) -> str:
+        return str(self.id)
 
 
 class StaffSession(models.Model):

@@ -1,12 +1,13 @@
 """Read accounts, bindings and sessions, as far as the caller's cinemas allow: the one place that narrows."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
 from django.db.models import Model, QuerySet
 
-from backend.accounts.models import User
+from backend.accounts.models import DeviceBinding, User
 from backend.accounts.roles import ROLES
 from backend.core.actor import Actor
 
@@ -34,6 +35,15 @@ def within(cinemas: Iterable[ObjectId]) -> dict[str, Any]:
     """
     wanted = list(cinemas)
     return {"cinemas": {"$in": wanted}} if wanted else {}
+
+
+def in_state(state: str, *, now: datetime) -> dict[str, Any]:
+    """Return the MongoDB filter for bindings that read `state` at `now`: what waited too long has lapsed."""
+    if state == DeviceBinding.State.PENDING:
+        return {"state": state, "expiresAt": {"$gt": now}}
+    if state == DeviceBinding.State.LAPSED:
+        return {"state": DeviceBinding.State.PENDING.value, "expiresAt": {"$lte": now}}
+    return {"state": state}
 
 
 def people_within(queryset: QuerySet[Model], cinemas: Iterable[ObjectId]) -> QuerySet[Model]:

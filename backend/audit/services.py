@@ -50,11 +50,6 @@ def login_log(
     }
 
 
-def record_login(document: Document) -> None:
-    """Insert one login log."""
-    collection("loginLogs").insert_one(document)
-
-
 def security_log(
     event: str,
     *,
@@ -102,10 +97,15 @@ def record_change(
     before: Document | None = None,
     after: Document | None = None,
     cinemas: Sequence[ObjectId] = (),
+    identifier: ObjectId | None = None,
 ) -> None:
-    """Insert one entry of the change log; `by` is None for a command of ops."""
+    """Insert one entry of the change log; `by` is None for a command of ops.
+
+    `identifier` names what may be written once only: raises DuplicateKeyError where it is there already.
+    """
     collection("changeLog").insert_one(
         {
+            "_id": identifier or ObjectId(),
             "action": action,
             "kind": kind,
             "target": str(target),

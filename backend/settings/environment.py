@@ -15,6 +15,17 @@ def text(name: str, default: str = "") -> str:
     return os.environ.get(name, "").strip() or default
 
 
+def one_of(name: str, *choices: str) -> str:
+    """Return the variable `name`, one of `choices`; the first where it is missing.
+
+    Raises ImproperlyConfigured where it is another.
+    """
+    value = text(name, choices[0])
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+    return value
+
+
 def items(name: str, default: str = "") -> list[str]:
     """Return the comma-separated variable `name` as a list without empty entries."""
     return [item.strip() for item in text(name, default).split(",") if item.strip()]

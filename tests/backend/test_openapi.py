@@ -110,6 +110,7 @@ def test_what_is_answered_is_as_described(watch, make_till, db):
 
     sell_and_look(till, showtime)
     manage(boss, seller, cinema)
+    first_log_ins(boss, lambda phone: watch(make_till(phone)), cinema)
     refused(till, watch(make_till("13700000000")), seller)
     till.send("GET", "/api/v2/client/latest", None, {})
     boss.log_out()
@@ -150,6 +151,20 @@ def manage(boss, seller, cinema):
     assert boss.post(f"{V2}users/{seller.id}/open-binding-window").status_code == 409
     assert boss.post(f"{V2}device-bindings/{binding['id']}/revoke", {"reason": "lost"}).status_code == 204
     assert boss.post(f"{V2}users/{seller.id}/unbind-device").status_code == 200
+
+
+def first_log_ins(boss, till_of, cinema):
+    new = {"name": "x", "role": "seller", "cinemas": [str(cinema["_id"])]}
+    waits = boss.post(f"{V2}users", {**new, "phone": "13811113333", "bindingPolicy": "approval"}).json()
+    coded = boss.post(f"{V2}users", {**new, "phone": "13811114444", "bindingPolicy": "code"}).json()
+    assert till_of(waits["phone"]).try_log_in().status_code == 202
+    (row,) = boss.get(f"{V2}device-bindings?state=pending").json()["results"]
+    assert boss.post(f"{V2}device-bindings/{row['id']}/approve").status_code == 200
+    assert boss.post(f"{V2}users/{coded['id']}/activation-code").status_code == 200
+    assert boss.post(f"{V2}users/{waits['id']}/activation-code").status_code == 409
+    reference = till_of(coded["phone"]).try_log_in().json()["reference"]
+    assert boss.post(f"{V2}users/{coded['id']}/bind-attempt", {"reference": reference}).status_code == 200
+    assert boss.post(f"{V2}users/{waits['id']}/bind-attempt", {"reference": reference}).status_code == 409
 
 
 def refused(till, stranger, seller):

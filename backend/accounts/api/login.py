@@ -19,13 +19,14 @@ from backend.accounts.api.shapes import (
     SessionInfo,
     StaffUser,
     TokenPair,
+    WaitingAnswer,
     WebSessionAnswer,
     bound_device,
     time_or_none,
 )
 from backend.accounts.dpop import verify
 from backend.accounts.phones import required_phone
-from backend.accounts.services.login import Attempt, log_in
+from backend.accounts.services.login import Attempt, Waiting, log_in
 from backend.accounts.services.refresh import refresh
 from backend.accounts.services.web_session import issue_code
 from backend.accounts.sessions import LiveSession
@@ -53,9 +54,9 @@ class LoginView(OpenView):
     """`POST login`."""
 
     @describe(
-        summary="Log in by phone, machine code and device proof; the first log-in binds the device.",
+        summary="Log in by phone, machine code and device proof; the first log-in binds, or waits for approval.",
         body=LoginIn,
-        answers={200: LoginAnswer},
+        answers={200: LoginAnswer, 202: WaitingAnswer},
         problems=(400, 401, 413, 415, 426, 429, 503),
     )
     def post(self, request: Any) -> HttpResponse:
@@ -70,8 +71,12 @@ class LoginView(OpenView):
             client_version=wanted.device.client_version,
             address=client_address(plain),
             proof=verify(plain, now=now),
+            activation_code=wanted.activation_code,
         )
         done = log_in(attempt, now=now)
+        if isinstance(done, Waiting):
+            waiting = WaitingAnswer(status="pending", reference=done.reference, retry_after=done.retry_after)
+            return json_answer(waiting, status=202)
         device = bound_device(done.device)
         assert device is not None
         user = done.user

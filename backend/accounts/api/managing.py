@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from backend.accounts.api.base import ManagingAPIView, no_content
 from backend.accounts.api.shapes import (
+    ActivationCodeAnswer,
     Binding,
     BindingPage,
     LoginLogPage,
@@ -15,18 +16,21 @@ from backend.accounts.api.shapes import (
     ManagedSession,
     ManagedUser,
     ReasonIn,
+    ReferenceIn,
     SecurityLogPage,
     SecurityLogRow,
     SessionPage,
     UserChange,
     UserIn,
     UserPage,
+    binding_row,
     managed_user,
     row_of,
 )
 from backend.accounts.phones import normalised, required_phone
-from backend.accounts.selectors import within
+from backend.accounts.selectors import in_state, within
 from backend.accounts.services import managing
+from backend.accounts.services.binding import approve_binding, bind_attempt, make_activation_code, revoke_binding
 from backend.audit.selectors import cinemas_filter
 from backend.core import clock
 from backend.core.actor import Actor
@@ -40,6 +44,8 @@ from backend.core.problems import Invalid, NotFound
 
 READ = (400, 401, 403, 404, 503)
 WRITE = (400, 401, 403, 404, 409, 413, 415, 422, 503)
+# What PATCH changes, by the service's names and the body's.
+CHANGES = {name: name for name in ("name", "role", "cinemas", "status")} | {"bindingPolicy": "binding_policy"}
 
 
 def _visible_user(user: str, actor: Actor) -> dict[str, Any]:
@@ -85,7 +91,7 @@ class UsersView(ManagingAPIView):
             name=wanted.name,
             role=wanted.role,
             cinemas=[ObjectId(cinema) for cinema in wanted.cinemas],
-            binding_policy=wanted.binding_policy,
+            binding_policy=wanted.binding_policy or "",
             by=request.actor,
             now=clock.now(),
         )
@@ -104,11 +110,7 @@ class UserView(ManagingAPIView):
     @describe(summary="Change an account.", body=UserChange, answers={200: ManagedUser}, problems=WRITE)
     def patch(self, request: Any, user: str) -> HttpResponse:
         wanted = parse(django_request(request), UserChange)
-        changes = {
-            name: value
-            for name in ("name", "role", "cinemas", "status")
-            if (value := getattr(wanted, name)) is not msgspec.UNSET
-        }
+        changes = {name: value for name in CHANGES if (value := getattr(wanted, CHANGES[name])) is not msgspec.UNSET}
         if "cinemas" in changes:
             changes["cinemas"] = [ObjectId(cinema) for cinema in changes["cinemas"]]
         managing.change_account(object_id(user), changes=changes, by=request.actor, now=clock.now())
@@ -141,6 +143,38 @@ class OpenBindingWindowView(ManagingAPIView):
         return json_answer(managed_user(_visible_user(user, request.actor)))
 
 
+class ActivationCodeView(ManagingAPIView):
+    """`users/{id}/activation-code`."""
+
+    permission_required = "accounts.bind_device"
+
+    @describe(
+        summary="Make a code that binds one machine within 24 hours; a former one is void. It is shown this once.",
+        answers={200: ActivationCodeAnswer},
+        problems=WRITE,
+    )
+    def post(self, request: Any, user: str) -> HttpResponse:
+        code, until = make_activation_code(object_id(user), by=request.actor, now=clock.now())
+        return json_answer(ActivationCodeAnswer(code=code, expires_at=clock.iso(until)))
+
+
+class BindAttemptView(ManagingAPIView):
+    """`users/{id}/bind-attempt`."""
+
+    permission_required = "accounts.bind_device"
+
+    @describe(
+        summary="Bind the very machine of a refused first log-in of the last 30 minutes, by its reference.",
+        body=ReferenceIn,
+        answers={200: ManagedUser},
+        problems=WRITE,
+    )
+    def post(self, request: Any, user: str) -> HttpResponse:
+        wanted = parse(django_request(request), ReferenceIn)
+        bind_attempt(object_id(user), reference=wanted.reference, by=request.actor, now=clock.now())
+        return json_answer(managed_user(_visible_user(user, request.actor)))
+
+
 class DeviceBindingsView(ManagingAPIView):
     """`device-bindings`."""
 
@@ -150,15 +184,27 @@ class DeviceBindingsView(ManagingAPIView):
         summary="The history of bindings.",
         answers={200: BindingPage},
         problems=READ,
-        query=("limit", "cursor", "phone", "machineCode", "state"),
+        query=("limit", "cursor", "phone", "machineCode", "reference", "state"),
     )
     def get(self, request: Any) -> HttpResponse:
         plain = django_request(request)
-        wanted = {**_text_filters(plain, ("phone", "machineCode", "state")), **within(request.actor.cinemas)}
+        wanted = {**_text_filters(plain, ("phone", "machineCode", "reference")), **within(request.actor.cinemas)}
+        if state := plain.GET.get("state"):
+            wanted |= in_state(state, now=clock.now())
         found, following, previous = page(
             plain, collection("deviceBindings"), filter=wanted, sort=[("boundAt", -1), ("_id", -1)]
         )
-        return page_answer([row_of(Binding, each) for each in found], following, previous)
+        return page_answer([binding_row(each) for each in found], following, previous)
+
+
+class ApproveBindingView(ManagingAPIView):
+    """`device-bindings/{id}/approve`."""
+
+    permission_required = "accounts.bind_device"
+
+    @describe(summary="Bind the machine that waits for approval.", answers={200: Binding}, problems=WRITE)
+    def post(self, request: Any, binding: str) -> HttpResponse:
+        return json_answer(binding_row(approve_binding(object_id(binding), by=request.actor, now=clock.now())))
 
 
 class RevokeBindingView(ManagingAPIView):
@@ -166,11 +212,11 @@ class RevokeBindingView(ManagingAPIView):
 
     permission_required = "accounts.bind_device"
 
-    @describe(summary="End a binding.", body=ReasonIn, answers={204: None}, problems=WRITE)
+    @describe(
+        summary="End a binding, or refuse a machine that waits.", body=ReasonIn, answers={204: None}, problems=WRITE
+    )
     def post(self, request: Any, binding: str) -> HttpResponse:
-        managing.revoke_binding(
-            object_id(binding), reason=_reason(django_request(request)), by=request.actor, now=clock.now()
-        )
+        revoke_binding(object_id(binding), reason=_reason(django_request(request)), by=request.actor, now=clock.now())
         return no_content()
 
 

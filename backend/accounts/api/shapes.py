@@ -16,7 +16,7 @@ Version = Annotated[str, Meta(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4}){0,2}\Z")]
 Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{24}\Z")]
 RoleCode = Literal["seller", "checker", "supervisor", "manager", "chain_manager", "auditor", "ops"]
 StatusCode = Literal["active", "disabled", "pending"]
-Policy = Literal["window"]
+Policy = Literal["window", "approval", "code"]
 
 
 class DeviceIn(Body):
@@ -50,7 +50,7 @@ class UserIn(Body):
     name: Name
     role: RoleCode
     cinemas: Annotated[list[Id], Meta(max_length=200)] = []
-    binding_policy: Policy = "window"
+    binding_policy: Policy | None = None
 
 
 class UserChange(Body):
@@ -67,6 +67,12 @@ class ReasonIn(Body):
     """Why."""
 
     reason: Reason = ""
+
+
+class ReferenceIn(Body):
+    """The reference of a refused log-in, in any spelling."""
+
+    reference: Annotated[str, Meta(min_length=6, max_length=20)]
 
 
 class StaffUser(Answer):
@@ -108,6 +114,14 @@ class LoginAnswer(Answer):
     user: StaffUser
     device: BoundDevice
     session: SessionInfo
+
+
+class WaitingAnswer(Answer):
+    """A first log-in that a manager must approve first: ask again after `retryAfter` seconds."""
+
+    status: Literal["pending"]
+    reference: str
+    retry_after: int
 
 
 class TokenPair(Answer):
@@ -156,10 +170,18 @@ class ManagedUser(Answer):
     device: BoundDevice | None
     created_at: str
     binding_window_until: str | None = None
+    activation_code_until: str | None = None
+
+
+class ActivationCodeAnswer(Answer):
+    """An activation code, shown this once."""
+
+    code: str
+    expires_at: str
 
 
 class Binding(Answer):
-    """One binding of a machine, from when to when."""
+    """One binding of a machine, from when to when; `boundAt` of one that waits for approval is since when."""
 
     id: str
     user: str
@@ -168,8 +190,11 @@ class Binding(Answer):
     machine_code: str
     key_thumbprint: str
     device_name: str
-    state: str
+    state: Literal["pending", "active", "revoked", "refused", "superseded", "lapsed"]
+    reference: str
     bound_at: str
+    bound_by: str | None
+    expires_at: str | None
     revoked_at: str | None
 
 
@@ -294,7 +319,15 @@ def managed_user(document: dict[str, Any]) -> ManagedUser:
         device=bound_device(document.get("device")),
         created_at=clock.iso(document["metadata"]["createdAt"]),
         binding_window_until=time_or_none(account.get("bindingWindowUntil")),
+        activation_code_until=time_or_none((account.get("activationCode") or {}).get("expiresAt")),
     )
+
+
+def binding_row(document: dict[str, Any]) -> Binding:
+    """Return a document of `deviceBindings` as answered."""
+    lapsed = document["state"] == "pending" and document["expiresAt"] <= clock.now()
+    row: Binding = row_of(Binding, document | {"state": "lapsed"} if lapsed else document)
+    return row
 
 
 def row_of(shape: type[Any], document: dict[str, Any], **renamed: str) -> Any:

@@ -1,24 +1,30 @@
-"""Log in by phone, machine code and device proof; bind the device where the account's window is open.
+"""Log in by phone, machine code and device proof; bind the device where the account's policy lets it.
 
-The usual log-in costs two database round trips: one find, and one bulk of writes over three collections.
+The usual log-in costs two database round trips: one find, and one bulk of writes over three collections. A first
+log-in costs one more, which says where it comes from and whether its machine is known under another key.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from bson import ObjectId
 from django.conf import settings
 from pymongo import InsertOne, UpdateOne
-from pymongo.errors import ClientBulkWriteException
 
-from backend.accounts import replay
+from backend.accounts import activation, replay
+from backend.accounts.binding_documents import SPENT, bound_event, device_document, history_row
 from backend.accounts.dpop import Proof
 from backend.accounts.errors import ClientTooOld, LoginRefused, TooManyAttempts
-from backend.accounts.models import AccountState
+from backend.accounts.models import AccountState, BindingPolicy, DeviceBinding
+from backend.accounts.services import approvals
+from backend.accounts.services.approvals import Queue
+from backend.accounts.services.ordered import write_in_order
 from backend.accounts.sessions import new_session
+from backend.accounts.surroundings import Surroundings, alert_of_new_key, look_around
 from backend.accounts.tokens import issue_pair
-from backend.audit.services import login_log, one_line, record_login, security_log
+from backend.audit.services import login_log
+from backend.audit.words import Reason
 from backend.core.ids import reference as new_reference
 from backend.core.mongo import client, collection, namespace
 from backend.core.throttles import Bucket, Strikes, forgive, strike, take
@@ -27,7 +33,6 @@ from backend.releases.selectors import minimum_version, older
 Document = dict[str, Any]
 # A log-in that meets another of the same account begins again, at most this often.
 TRIES = 4
-DUPLICATE_KEY = 11000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +46,15 @@ class Attempt:
     client_version: str
     address: str
     proof: Proof
+    activation_code: str | None = None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A first log-in that a manager must approve, found by its reference. Ask again after so many seconds."""
+
+    reference: str
+    retry_after: int
 
 
 @dataclass(frozen=True)
@@ -53,8 +67,8 @@ class LoggedIn:
     session: Document
 
 
-def log_in(attempt: Attempt, *, now: datetime) -> LoggedIn:
-    """Return the new session of the account, ending the former.
+def log_in(attempt: Attempt, *, now: datetime) -> LoggedIn | Waiting:
+    """Return the new session of the account, ending the former; or that it waits for approval.
 
     Raises ClientTooOld before the phone is looked up, InvalidProof or UseNonce for a used or old proof,
     TooManyAttempts, and LoginRefused for every other reason alike.
@@ -65,20 +79,38 @@ def log_in(attempt: Attempt, *, now: datetime) -> LoggedIn:
     admitted = False
     for _try in range(TRIES):
         user = collection("users").find_one({"phone": attempt.phone})
-        bound = user is not None and _is_bound_to(user, attempt)
+        queue = approvals.queue_of(attempt.phone, now=now) if approvals.waits_for_approval(user) else None
+        slot = queue.slot_of(key=attempt.proof.key, machine_code=attempt.machine_code) if queue else None
+        waits = slot is not None and not slot["refused"]
         if not admitted:
-            _admit(attempt, own_key=user is not None and _has_key(user, attempt), now=now)
+            _admit(attempt, own_key=waits or (user is not None and _has_key(user, attempt)), now=now)
             admitted = True
-        if user is None:
-            raise _refused(attempt, "unknown_phone", None, now)
-        if reason := _reason_against(user, attempt, bound=bound, now=now):
-            raise _refused(attempt, reason, user, now)
-        done = _enter(attempt, user, bound=bound, now=now)
+        if slot is not None and waits:
+            return Waiting(slot["reference"], settings.APPROVAL_RETRY_SECONDS)
+        done = _judge_and_enter(attempt, user, queue, now=now)
         if done is not None:
-            if not bound:
-                forgive(_phone_key(attempt))
             return done
-    raise _refused(attempt, "contested", user, now)
+    raise _refused(attempt, Reason.CONTESTED, user, Surroundings(), now)
+
+
+def _judge_and_enter(
+    attempt: Attempt, user: Document | None, queue: Queue | None, *, now: datetime
+) -> LoggedIn | Waiting | None:
+    """Return what came of the attempt, or None where the account changed meanwhile. Raises LoginRefused."""
+    if user is not None and _is_bound_to(user, attempt):
+        if user["account"]["status"]["code"] != AccountState.ACTIVE:
+            raise _refused(attempt, Reason(user["account"]["status"]["code"]), user, Surroundings(), now)
+        return _enter(attempt, user, None, now=now)
+    around = look_around(user, address=attempt.address, machine_code=attempt.machine_code, key=attempt.proof.key)
+    if queue is not None:
+        return _wait(attempt, user, queue, around, now=now)
+    if reason := _reason_against(attempt, user, around, now=now):
+        raise _refused(attempt, reason, user, around, now)
+    assert user is not None
+    done = _enter(attempt, user, around, now=now)
+    if done is not None:
+        forgive(_phone_key(attempt))
+    return done
 
 
 def _has_key(user: Document, attempt: Attempt) -> bool:
@@ -114,24 +146,80 @@ def _admit(attempt: Attempt, *, own_key: bool, now: datetime) -> None:
         raise TooManyAttempts(wait)
 
 
-def _reason_against(user: Document, attempt: Attempt, *, bound: bool, now: datetime) -> str:
-    """Return why this account may not enter from this machine, or the empty string."""
+def _reason_against(attempt: Attempt, user: Document | None, around: Surroundings, *, now: datetime) -> Reason | None:
+    """Return why this account may not be entered from, and bound to, this machine; None where it may."""
+    if user is None:
+        if settings.BINDING_POLICY == BindingPolicy.CODE:
+            activation.reason_against(None, attempt.activation_code, now=now)
+        return Reason.UNKNOWN_PHONE
     account = user["account"]
     if account["status"]["code"] != AccountState.ACTIVE:
-        return str(account["status"]["code"])
+        return Reason(account["status"]["code"])
     if user.get("device") is not None:
-        if bound:
-            return ""
-        return "wrong_machine_code" if _has_key(user, attempt) else "other_device"
+        return Reason.WRONG_MACHINE_CODE if _has_key(user, attempt) else Reason.OTHER_DEVICE
+    if account["bindingPolicy"] == BindingPolicy.CODE:
+        return activation.reason_against(user, attempt.activation_code, now=now)
     until = account.get("bindingWindowUntil")
-    return "" if until is not None and until > now else "window_closed"
+    if until is None or until <= now:
+        return Reason.WINDOW_CLOSED
+    return None if around.inside else Reason.FOREIGN_NETWORK
 
 
-def _refused(attempt: Attempt, reason: str, user: Document | None, now: datetime) -> LoginRefused:
+def _refused(
+    attempt: Attempt, reason: Reason, user: Document | None, around: Surroundings, now: datetime
+) -> LoginRefused:
     """Log the true reason, and return the one answer for all of them."""
     reference = new_reference()
-    record_login(_log_of(attempt, result="refused", reason=reason, reference=reference, now=now, user=user))
+    log = _log_of(attempt, result="refused", reason=reason.value, reference=reference, now=now, user=user)
+    writes: list[Any] = [InsertOne(log, namespace=namespace("loginLogs"))]
+    client().bulk_write([*writes, *_alerts(attempt, user, around, reference, now)])
     return LoginRefused(reference=reference)
+
+
+def _alerts(attempt: Attempt, user: Document | None, around: Surroundings, reference: str, now: datetime) -> list[Any]:
+    if not around.has_other_key:
+        return []
+    return [
+        alert_of_new_key(
+            user,
+            phone=attempt.phone,
+            machine_code=attempt.machine_code,
+            key=attempt.proof.key,
+            reference=reference,
+            address=attempt.address,
+            now=now,
+        )
+    ]
+
+
+def _wait(
+    attempt: Attempt, user: Document | None, queue: Queue, around: Surroundings, *, now: datetime
+) -> Waiting | None:
+    """Take a place among those that wait for approval; None where the queue changed meanwhile.
+
+    Raises LoginRefused where all places are taken, or a manager refused this key.
+    """
+    unknown = Reason.UNKNOWN_PHONE if user is None else None
+    if any(slot["key"] == attempt.proof.key and slot["refused"] for slot in queue.slots):
+        raise _refused(attempt, unknown or Reason.APPROVAL_REFUSED, user, around, now)
+    reference = new_reference()
+    log = _log_of(
+        attempt, result="pending", reason=(unknown or Reason.APPROVAL).value, reference=reference, now=now, user=user
+    )
+    reason = approvals.ask(
+        queue,
+        phone=attempt.phone,
+        user=user,
+        device=_device_of(attempt, None, now),
+        address=attempt.address,
+        inside=around.inside,
+        reference=reference,
+        more=[InsertOne(log, namespace=namespace("loginLogs")), *_alerts(attempt, user, around, reference, now)],
+        now=now,
+    )
+    if reason is Reason.APPROVALS_FULL:
+        raise _refused(attempt, unknown or reason, user, around, now)
+    return Waiting(reference, settings.APPROVAL_RETRY_SECONDS) if reason is None else None
 
 
 def _log_of(attempt: Attempt, **more: Any) -> Document:
@@ -146,40 +234,46 @@ def _log_of(attempt: Attempt, **more: Any) -> Document:
     )
 
 
-def _enter(attempt: Attempt, user: Document, *, bound: bool, now: datetime) -> LoggedIn | None:
+def _enter(attempt: Attempt, user: Document, first: Surroundings | None, *, now: datetime) -> LoggedIn | None:
     """Write the log-in; return None where the account changed since it was read, and nothing counts.
 
-    One ordered bulk: the session, the account, and only then what says that it happened. The account's update is
-    an upsert, so that where its condition no longer holds it is no silent miss but a second document under one
-    `_id`: an error, at which the bulk stops. Accounts are never deleted, so it can never insert.
+    `first` are the surroundings of a log-in that binds; None: it comes from the bound machine. In order: the
+    session, the account, and only then what says that it happened. Accounts are never deleted, so the account's
+    upsert can never insert.
     """
+    bound = first is None
     device = _device_of(attempt, user if bound else None, now)
     session = new_session(user=user, device=device, address=attempt.address, now=now)
     former = user.get("session")
     reference = new_reference()
-    log = _log_of(
-        attempt, result="success", reason="known" if bound else "bound", reference=reference, now=now, user=user
-    )
+    reason = Reason.KNOWN if bound else Reason.BOUND
+    log = _log_of(attempt, result="success", reason=reason.value, reference=reference, now=now, user=user)
     condition, change = _condition_and_change(user, device, session["_id"], bound=bound, now=now)
     writes: list[Any] = [
         InsertOne(session, namespace=namespace("staffSessions")),
         UpdateOne(condition, change, upsert=True, namespace=namespace("users")),
         InsertOne(log, namespace=namespace("loginLogs")),
     ]
-    if not bound:
-        history, event = _binding(user, device, reference=reference, address=attempt.address, now=now)
+    if first is not None:
+        history = history_row(
+            user,
+            device,
+            state=DeviceBinding.State.ACTIVE.value,
+            reference=reference,
+            address=attempt.address,
+            inside=first.inside,
+            at=now,
+        )
+        event = bound_event(user, device, reference=reference, address=attempt.address, now=now)
         writes += [
             InsertOne(history, namespace=namespace("deviceBindings")),
-            InsertOne(event, namespace=namespace("securityLogs")),
+            InsertOne({"_id": history["_id"], **event}, namespace=namespace("securityLogs")),
+            *_alerts(attempt, user, first, reference, now),
         ]
     if former is not None:
         ended = {"$set": {"endedAt": now, "endReason": "logged_in_elsewhere"}}
         writes.append(UpdateOne({"_id": former, "endedAt": None}, ended, namespace=namespace("staffSessions")))
-    try:
-        client().bulk_write(writes, ordered=True)
-    except ClientBulkWriteException as error:
-        if {cast("Document", each)["code"] for each in error.write_errors or ()} != {DUPLICATE_KEY}:
-            raise
+    if not write_in_order(writes):
         collection("staffSessions").delete_one({"_id": session["_id"]})  # no token of it was given out
         return None
     if former is not None:
@@ -189,15 +283,15 @@ def _enter(attempt: Attempt, user: Document, *, bound: bool, now: datetime) -> L
 
 
 def _device_of(attempt: Attempt, user: Document | None, now: datetime) -> Document:
-    return {
-        "machineCode": attempt.machine_code,
-        "keyThumbprint": attempt.proof.key,
-        "name": one_line(attempt.device_name, 60),
-        "os": one_line(attempt.os, 60),
-        "clientVersion": one_line(attempt.client_version, 20),
-        "boundAt": user["device"]["boundAt"] if user else now,
-        "lastLoginTime": now,
-    }
+    return device_document(
+        machine_code=attempt.machine_code,
+        key=attempt.proof.key,
+        name=attempt.device_name,
+        os=attempt.os,
+        client_version=attempt.client_version,
+        bound_at=user["device"]["boundAt"] if user else now,
+        now=now,
+    )
 
 
 def _condition_and_change(
@@ -219,39 +313,10 @@ def _condition_and_change(
         }
         change |= {f"device.{name}": device[name] for name in ("lastLoginTime", "clientVersion", "name", "os")}
         return condition, {"$set": change}
-    condition |= {"device": None, "account.bindingWindowUntil": {"$gt": now}}
-    change |= {"device": device, "account.bindingWindowUntil": None}
-    return condition, {"$set": change}
-
-
-def _binding(
-    user: Document, device: Document, *, reference: str, address: str, now: datetime
-) -> tuple[Document, Document]:
-    """Return the history's row and the security log of a binding."""
-    history = {
-        "_id": ObjectId(),
-        "user": user["_id"],
-        "phone": user["phone"],
-        "name": user["name"],
-        "cinemas": user["cinemas"],
-        "machineCode": device["machineCode"],
-        "keyThumbprint": device["keyThumbprint"],
-        "deviceName": device["name"],
-        "os": device["os"],
-        "state": "active",
-        "reference": reference,
-        "boundAt": now,
-        "revokedAt": None,
-        "revokedBy": "",
-        "reason": "",
-    }
-    event = security_log(
-        "device_bound",
-        now=now,
-        user=user,
-        machine_code=device["machineCode"],
-        key=device["keyThumbprint"],
-        reference=reference,
-        address=address,
-    )
-    return history, event
+    account = user["account"]
+    condition |= {"device": None, "account.bindingPolicy": account["bindingPolicy"]}
+    if account["bindingPolicy"] == BindingPolicy.CODE:
+        condition["account.activationCode.digest"] = account["activationCode"]["digest"]
+    else:
+        condition["account.bindingWindowUntil"] = {"$gt": now}
+    return condition, {"$set": change | {"device": device, **SPENT}}

@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from pymongo.errors import DuplicateKeyError
 
 from backend.accounts import sessions
-from backend.accounts.errors import DeviceBound, NotYours, PhoneTaken
+from backend.accounts.binding_documents import SPENT
+from backend.accounts.errors import DeviceBound, NotYours, OtherPolicy, PhoneTaken
 from backend.accounts.models import AccountState, BindingPolicy
 from backend.accounts.roles import ROLES
 from backend.audit.services import record_change, record_security
@@ -20,7 +21,13 @@ from backend.core.mongo import collection
 from backend.core.problems import Invalid, NotFound, RuleBroken
 
 Document = dict[str, Any]
-CHANGEABLE = {"name": "name", "role": "role", "cinemas": "cinemas", "status": "account.status.code"}
+CHANGEABLE = {
+    "name": "name",
+    "role": "role",
+    "cinemas": "cinemas",
+    "status": "account.status.code",
+    "bindingPolicy": "account.bindingPolicy",
+}
 
 
 def create_account(
@@ -32,15 +39,17 @@ def create_account(
     by: Actor | None,
     now: datetime,
     password: str | None = None,
-    binding_policy: str = BindingPolicy.WINDOW,
+    binding_policy: str = "",
 ) -> ObjectId:
-    """Create an enabled account whose binding window is open for 24 hours; return its id.
+    """Create an enabled account; return its id. Where it binds by window, that is open for 24 hours.
 
-    `phone` is normalised; `cinemas` empty means all; `by` None is a command of ops.
-    Raises NotYours, RuleBroken and PhoneTaken.
+    `phone` is normalised; `cinemas` empty means all; `binding_policy` empty means the setting's; `by` None is a
+    command of ops. Raises NotYours, RuleBroken and PhoneTaken.
     """
-    _check_values({"name": name, "role": role, "cinemas": list(cinemas)})
+    policy = binding_policy or settings.BINDING_POLICY
+    _check_values({"name": name, "role": role, "cinemas": list(cinemas), "bindingPolicy": policy})
     _check_reach(by, role=role, cinemas=cinemas)
+    window = now + timedelta(seconds=settings.BINDING_WINDOW_SECONDS) if policy == BindingPolicy.WINDOW else None
     document: Document = {
         "_id": ObjectId(),
         "phone": phone,
@@ -52,8 +61,9 @@ def create_account(
         "device": None,
         "account": {
             "status": {"code": AccountState.ACTIVE.value},
-            "bindingPolicy": str(binding_policy),
-            "bindingWindowUntil": now + timedelta(seconds=settings.BINDING_WINDOW_SECONDS),
+            "bindingPolicy": str(policy),
+            "bindingWindowUntil": window,
+            "activationCode": None,
         },
         "session": None,
         "metadata": {"createdAt": now, "createdBy": by.phone if by else ""},
@@ -63,35 +73,42 @@ def create_account(
     except DuplicateKeyError:
         raise PhoneTaken from None
     after = {"phone": phone, "name": name, "role": role, "cinemas": [str(cinema) for cinema in cinemas]}
-    _note("account_created", document, by=by, now=now, after=after)
+    note_account("account_created", document, by=by, now=now, after=after)
     return ObjectId(document["_id"])
 
 
 def change_account(user: ObjectId, *, changes: Document, by: Actor | None, now: datetime) -> None:
-    """Change `name`, `role`, `cinemas` or `status` of an account.
+    """Change `name`, `role`, `cinemas`, `status` or `bindingPolicy` of an account.
 
-    Role, cinemas and a status other than active end its sessions: the next log-in has the new rights.
+    Role, cinemas and a status other than active end its sessions: the next log-in has the new rights. Another
+    policy voids an open window and a code, and opens and makes none.
     Raises NotFound, NotYours and RuleBroken.
     """
     document = manageable(user, by=by)
     _check_values(changes)
     wanted = {**document, **changes}
     _check_reach(by, role=wanted["role"], cinemas=wanted["cinemas"])
-    before = {**{name: document[name] for name in ("name", "role", "cinemas")}, "status": _status(document)}
+    before = {
+        **{name: document[name] for name in ("name", "role", "cinemas")},
+        "status": _status(document),
+        "bindingPolicy": document["account"]["bindingPolicy"],
+    }
     changed = {name: value for name, value in changes.items() if before[name] != value}
     if not changed:
         sessions.end_withdrawn(user, now=now)  # whoever was stopped half way comes again, and finds it finished
         return
     # The condition repeats what was judged: somebody raised meanwhile is not changed by a lower one.
+    written = {CHANGEABLE[name]: value for name, value in changed.items()}
+    if "bindingPolicy" in changed:
+        written |= SPENT
     result = collection("users").update_one(
-        {"_id": user, "role": document["role"], "cinemas": document["cinemas"]},
-        {"$set": {CHANGEABLE[name]: value for name, value in changed.items()}},
+        {"_id": user, "role": document["role"], "cinemas": document["cinemas"]}, {"$set": written}
     )
     if not result.matched_count:
         raise NotYours
     sessions.end_withdrawn(user, now=now)
     shown = {name: before[name] for name in changed}
-    _note("account_changed", document, by=by, now=now, before=_plain(shown), after=_plain(changed))
+    note_account("account_changed", document, by=by, now=now, before=_plain(shown), after=_plain(changed))
 
 
 def unbind_device(user: ObjectId, *, reason: str, by: Actor | None, now: datetime) -> None:
@@ -111,33 +128,26 @@ def unbind_device(user: ObjectId, *, reason: str, by: Actor | None, now: datetim
         )
     if device is not None and unbound:
         shown = {"machineCode": device["machineCode"], "key": device["keyThumbprint"]}
-        _note("device_unbound", document, by=by, now=now, before=shown, reason=reason)
+        note_account("device_unbound", document, by=by, now=now, before=shown, reason=reason)
 
 
 def open_binding_window(user: ObjectId, *, by: Actor | None, now: datetime) -> datetime:
     """Let the first log-in within 24 hours bind its device; return when the window closes.
 
-    Raises DeviceBound: a window never replaces a device.
+    Raises DeviceBound: a window never replaces a device; OtherPolicy for an account that binds otherwise.
     """
     document = manageable(user, by=by)
+    if document["account"]["bindingPolicy"] != BindingPolicy.WINDOW:
+        raise OtherPolicy
     until = now + timedelta(seconds=settings.BINDING_WINDOW_SECONDS)
     result = collection("users").update_one(
-        {"_id": user, "device": None}, {"$set": {"account.bindingWindowUntil": until}}
+        {"_id": user, "device": None, "account.bindingPolicy": BindingPolicy.WINDOW.value},
+        {"$set": {"account.bindingWindowUntil": until}},
     )
     if not result.matched_count:
         raise DeviceBound
-    _note("binding_window_opened", document, by=by, now=now, after={"until": until.isoformat()})
+    note_account("binding_window_opened", document, by=by, now=now, after={"until": until.isoformat()})
     return until
-
-
-def revoke_binding(binding: ObjectId, *, reason: str, by: Actor, now: datetime) -> None:
-    """Unbind the account that `binding` is the active binding of; raises NotFound where there is none."""
-    found = collection("deviceBindings").find_one({"_id": binding})
-    if found is None:
-        raise NotFound
-    user = manageable(found["user"], by=by)
-    if (user.get("device") or {}).get("keyThumbprint") == found["keyThumbprint"]:
-        unbind_device(found["user"], reason=reason, by=by, now=now)
 
 
 def revoke_session(session: ObjectId, *, by: Actor, now: datetime) -> None:
@@ -147,7 +157,7 @@ def revoke_session(session: ObjectId, *, by: Actor, now: datetime) -> None:
         raise NotFound
     user = manageable(found["user"], by=by)
     if sessions.end(session, reason="revoked", now=now):
-        _note("session_revoked", user, by=by, now=now, before={"session": str(session)})
+        note_account("session_revoked", user, by=by, now=now, before={"session": str(session)})
 
 
 def set_password(user: ObjectId, *, password: str, by: Actor | None, now: datetime) -> None:
@@ -158,7 +168,7 @@ def set_password(user: ObjectId, *, password: str, by: Actor | None, now: dateti
     if by is None or by.id != user:
         manageable(user, by=by)
     collection("users").update_one({"_id": user}, {"$set": {"password": make_password(password)}})
-    _note("password_set", document, by=by, now=now)
+    note_account("password_set", document, by=by, now=now)
 
 
 def manageable(user: ObjectId, *, by: Actor | None) -> Document:
@@ -198,6 +208,8 @@ def _check_values(values: Document) -> None:
         errors["name"] = [_("Only printable characters.")]
     if "role" in values and values["role"] not in ROLES:
         errors["role"] = [_("Not a role.")]
+    if "bindingPolicy" in values and values["bindingPolicy"] not in BindingPolicy.values:
+        errors["bindingPolicy"] = [_("Not a binding policy.")]
     if "status" in values and values["status"] not in AccountState.values:
         errors["status"] = [_("Not a status.")]
     if errors:
@@ -215,7 +227,7 @@ def _plain(values: Document) -> Document:
     return {name: [str(each) for each in value] if isinstance(value, list) else value for name, value in values.items()}
 
 
-def _note(
+def note_account(
     event: str,
     user: Document,
     *,
@@ -225,6 +237,7 @@ def _note(
     after: Document | None = None,
     reason: str = "",
 ) -> None:
+    """Write what happened to an account into the change log and the security log."""
     label = f"{user['name']} {user['phone']}"
     machine = (before or {}).get("machineCode", "")
     record_change(

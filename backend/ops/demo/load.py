@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
+from backend.accounts.models import BindingPolicy
 from backend.accounts.roles import ROLES
 from backend.accounts.services.managing import create_account, open_binding_window
 from backend.boxoffice.errors import SeatsTaken
@@ -125,11 +126,12 @@ def _accounts(cinemas: Iterable[Document], *, now: datetime) -> int:
                 role=role,
                 cinemas=both if of_both else [],
                 password=chain.PASSWORD if signs_in else None,
+                binding_policy=BindingPolicy.WINDOW,
                 by=None,
                 now=now,
             )
             added += 1
-        elif user["device"] is None:
+        elif user["device"] is None and user["account"]["bindingPolicy"] == BindingPolicy.WINDOW:
             open_binding_window(user["_id"], by=None, now=now)
     return added
 
