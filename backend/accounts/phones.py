@@ -1,5 +1,6 @@
 """Phone numbers: any usual form in, one form kept."""
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -9,12 +10,18 @@ from django.utils.translation import gettext_lazy as _
 from backend.core.problems import Invalid
 
 
+# What tills send and lists hold: most texts are it already.
+AS_STORED = re.compile(r"1[0-9]{10}")
+
+
 @lru_cache(maxsize=4096)
 def normalised(text: str) -> str | None:
     """Return 11 digits for a +86 mobile, else E.164; None where `text` is no phone number.
 
     Spaces, dashes, `+86`, `0086` and full-width digits are accepted.
     """
+    if AS_STORED.fullmatch(text):
+        return text
     plain = unicodedata.normalize("NFKC", text).strip()
     if plain.startswith("00"):
         plain = "+" + plain[2:]

@@ -9,7 +9,10 @@ ALPHABET = "ACDEFGHJKMNPQRTWXY34679"
 
 def reference() -> str:
     """Return a short reference like `K7Q-43M`, with which a manager finds a log row (about 1.5e8 of them)."""
-    code = "".join(secrets.choice(ALPHABET) for _ in range(6))
+    number, code = secrets.randbelow(len(ALPHABET) ** 6), ""
+    for _ in range(6):
+        number, digit = divmod(number, len(ALPHABET))
+        code += ALPHABET[digit]
     return f"{code[:3]}-{code[3:]}"
 
 
