@@ -21,6 +21,15 @@ from tests.support.till import Till
 KEY_GAP = 80  # ms: a person's, not a scanner's
 SCAN = """text => [...text, "Enter"].forEach((key) => dispatchEvent(
     new KeyboardEvent("keydown", { key, code: key === "Enter" ? key : `Digit${key}`, cancelable: true })))"""
+ZONE = """() => {
+    const line = document.querySelector(".zone-line");
+    const seats = [...document.querySelectorAll("[data-seat]")];
+    const point = (seat, x, y) => new DOMPoint(x, y).matrixTransform(seat.transform.baseVal.consolidate().matrix);
+    const name = (seat) => seat.dataset.seat;
+    const round = [...Array(31).keys()].flatMap((n) => [[3 + n, 4], [3 + n, 32], [3, 4 + n % 29], [33, 4 + n % 29]]);
+    const touches = (seat) => round.some(([x, y]) => line.isPointInStroke(point(seat, x, y)));
+    return [seats.filter((seat) => line.isPointInFill(point(seat, 18, 18))).map(name), seats.filter(touches).map(name)];
+}"""
 # What browser and htmx say of a refusal (409, 422) or of a network that a test took away.
 NO_FAULT = ("status of 4", "Status Error Code 4", "net::ERR_FAILED", "htmx:sendError", "htmx:afterRequest")
 
@@ -76,6 +85,13 @@ class Shop:
             self.orders.update_one({"_id": order["_id"]}, {"$set": {"expiresAt": past}})
             untils = {f"seats.{line['seat']}.until": past for line in order["seats"]}
             self.seat_maps.update_one({"_id": order["showtime"]}, {"$set": untils, "$inc": {"version": 1}})
+
+    def price_zone(self, seats: list[str]) -> None:
+        """Let these seats stand in a zone that costs more."""
+        layouts, showtimes = (self.orders.database[name] for name in ("hallLayouts", "showtimes"))
+        layouts.update_many({}, {"$set": {"seats.$[one].zone": "golden"}}, array_filters=[{"one.seat": {"$in": seats}}])
+        price = {**self.showtime["prices"][0], "zone": "golden", "zoneLabel": "黄金区"}
+        showtimes.update_many({}, {"$push": {"prices": price}})
 
     def paid(self) -> list[dict[str, Any]]:
         return list(self.orders.find({"state": "paid"}))
@@ -149,6 +165,34 @@ def test_two_seats_are_sold_by_three_clicks(shop):
     shop.step("done")
     expect(shop.page.locator(".change-box strong")).to_have_text("¥10")
     assert len(shop.paid()) == 1
+
+
+def test_what_was_just_sold_shows_as_sold_before_the_next_look_at_the_map(shop):
+    shop.open()
+    shop.keys("2")
+    shop.step("held")
+    shop.blind()
+
+    shop.page.click(".cash button:nth-child(2)")
+
+    shop.step("done")
+    states = [shop.page.get_attribute(f"[data-seat='{seat}']", "class") for seat in ("4-5", "4-6")]
+    assert states == ["seat is-sold", "seat is-sold"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080)])
+def test_the_outline_of_a_price_zone_is_round_its_seats_and_touches_none(shop, width, height):
+    golden = ["3-4", "3-5", "3-6", "4-4", "4-5", "4-6", "4-7", "2-9"]  # not a rectangle, and in two parts
+    shop.price_zone(golden)
+    shop.page.set_viewport_size({"width": width, "height": height})
+    shop.open()
+
+    inside, touched = shop.page.evaluate(ZONE)
+
+    assert (sorted(inside), touched) == (sorted(golden), [])
+    words, numbers = (shop.page.locator(each).first.bounding_box() for each in (".zone-word", ".row-number >> nth=1"))
+    assert words["x"] >= numbers["x"] + numbers["width"]
+    assert words["x"] + words["width"] <= width - shop.page.locator(".panel").bounding_box()["width"]
 
 
 def test_a_click_places_the_group_and_a_click_on_ones_own_seat_lifts_it(shop):

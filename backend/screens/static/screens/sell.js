@@ -69,6 +69,25 @@ const lines = (used, pitch, gap) => {
   return { places, length: at };
 };
 
+/** Return the price zones that have an outline, each with its seats. */
+const outlined = () => {
+  const zones = new Map();
+  seats.forEach((seat) => {
+    if (!words.zones[seat.zone] || !words.zones[seat.zone].outlined) return;
+    zones.set(seat.zone, (zones.get(seat.zone) || []).concat(seat));
+  });
+  return Array.from(zones);
+};
+const columnsOf = (members) => Array.from(new Set(members.map((seat) => seat.x))).sort((one, other) => one - other);
+
+/** Return the column before each aisle that does not run through these seats. */
+const aislesBeside = (members) => {
+  const [first, last] = [columnsOf(members)[0], columnsOf(members).pop()];
+  const all = columnsOf(Array.from(seats.values()));
+  const beforeAisle = all.filter((column, index) => index + 1 < all.length && all[index + 1] > column + 1);
+  return beforeAisle.filter((column) => column < first || column >= last);
+};
+
 const measure = () => {
   const unit = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
   const all = Array.from(seats.values());
@@ -77,7 +96,8 @@ const measure = () => {
   const rows = sorted((seat) => seat.y);
   const gaps = (used) => used.filter((line, index) => index && line > used[index - 1] + 1).length;
   const aisle = 20 * unit;
-  const margin = Math.max(128 * unit, (68 + 20 * gaps(columns)) * unit);
+  const wordsOutside = outlined().some(([, members]) => !aislesBeside(members).length);
+  const margin = Math.max(128 * unit, ((wordsOutside ? 102 : 68) + 20 * gaps(columns)) * unit);
   const top = 40 * unit;
   const fit = Math.min((map.clientWidth - margin) / columns.length, (map.clientHeight - 56 * unit - gaps(rows) * aisle) / rows.length, 48 * unit);
   const pitch = zoomed ? 44 * unit : Math.max(24 * unit, Math.floor(fit));
@@ -96,6 +116,7 @@ const y = (seat) => layout.top + layout.down.places.get(seat.y);
 const isMine = (seat) => chosen().includes(seat.seat) && ["held", "conflict", "pay", "confirm"].includes(stage());
 const stateOf = (seat) => {
   if (isMine(seat)) return "mine";
+  if (list(step().dataset.sold).includes(seat.seat)) return "sold"; // by this sale: the map is told of it in a moment
   if (seat.state === "mine") return busy ? "free" : "held"; // another order of this till
   return seat.state;
 };
@@ -148,25 +169,96 @@ const paint = (seat) => {
   else cell.setAttribute("aria-disabled", "true");
 };
 
-const drawZones = () => {
-  const zones = new Map();
-  seats.forEach((seat) => {
-    if (!words.zones[seat.zone] || !words.zones[seat.zone].outlined) return;
-    zones.set(seat.zone, (zones.get(seat.zone) || []).concat(seat));
+/** Return where each used grid line, and each aisle between two, begins and ends. */
+const cuts = (used, places, start, pitch) => {
+  const slots = [];
+  used.forEach((line, index) => {
+    const from = start + places.get(line);
+    const last = slots[slots.length - 1];
+    if (last && from > last.to + 0.5) slots.push({ line: null, from: last.to, to: from });
+    slots.push({ line, from, to: from + pitch });
   });
-  zones.forEach((members, zone) => {
-    const { unit, pitch } = layout;
-    const left = Math.min(...members.map(x)) - 3 * unit;
-    const right = Math.max(...members.map(x)) + pitch + 3 * unit;
-    const top = Math.min(...members.map(y)) - 3 * unit;
-    const bottom = Math.max(...members.map(y)) + pitch + 2 * unit;
-    const group = make("g", { class: "zone" }, svg);
-    make("rect", { class: "zone-line", x: left, y: top, width: right - left, height: bottom - top, rx: 10 * unit }, group);
-    const last = Math.max(...members.map((seat) => seat.x));
-    const atAisle = !layout.columns.includes(last + 1);
-    const place = atAisle ? right + layout.aisle / 2 - 3 * unit : left - layout.aisle / 2 + 3 * unit;
-    if (!atAisle && layout.columns.includes(Math.min(...members.map((seat) => seat.x)) - 1)) return;
-    make("text", { class: "zone-word", x: place, y: (top + bottom) / 2 }, group).textContent = words.zones[zone].words;
+  return slots;
+};
+
+/** Return the outline of `members` as closed loops of points. It follows the seats' own pitches, so it crosses no
+ * seat of another zone; an aisle with the zone on both sides belongs to it. */
+const outline = (members) => {
+  const { columns, rows, across, down, left, top, pitch } = layout;
+  const wide = cuts(columns, across.places, left, pitch);
+  const high = cuts(rows, down.places, top, pitch);
+  const own = new Set(members.map((seat) => `${seat.x},${seat.y}`));
+  const inside = high.map((row) => wide.map((column) => own.has(`${column.line},${row.line}`)));
+  const at = (row, column) => Boolean(inside[row] && inside[row][column]);
+  high.forEach((row, r) => wide.forEach((column, c) => {
+    if (row.line !== null && column.line === null) inside[r][c] = at(r, c - 1) && at(r, c + 1);
+  }));
+  high.forEach((row, r) => wide.forEach((column, c) => {
+    if (row.line === null) inside[r][c] = at(r - 1, c) && at(r + 1, c);
+  }));
+  const edges = new Map(); // from corner -> the corners that follow it, the zone always to the right
+  const edge = (from, to) => edges.set(from.join(), (edges.get(from.join()) || []).concat([to]));
+  inside.forEach((line, r) => line.forEach((is, c) => {
+    if (!is) return;
+    if (!at(r - 1, c)) edge([c, r], [c + 1, r]);
+    if (!at(r, c + 1)) edge([c + 1, r], [c + 1, r + 1]);
+    if (!at(r + 1, c)) edge([c + 1, r + 1], [c, r + 1]);
+    if (!at(r, c - 1)) edge([c, r + 1], [c, r]);
+  }));
+  const place = ([c, r]) => [c < wide.length ? wide[c].from : wide[c - 1].to, r < high.length ? high[r].from : high[r - 1].to];
+  const loops = [];
+  while (edges.size) {
+    const first = edges.keys().next().value;
+    const loop = [];
+    let key = first;
+    do {
+      const next = edges.get(key);
+      loop.push(next.shift());
+      if (!next.length) edges.delete(key);
+      key = loop[loop.length - 1].join();
+    } while (key !== first);
+    const isCorner = (point, index) => {
+      const before = loop[(index + loop.length - 1) % loop.length];
+      const after = loop[(index + 1) % loop.length];
+      return (before[0] === point[0]) !== (point[0] === after[0]);
+    };
+    loops.push(loop.filter(isCorner).map(place));
+  }
+  return loops;
+};
+
+/** Return the path of a closed loop with its corners rounded. */
+const rounded = (loop, radius) => {
+  const towards = ([fromX, fromY], [toX, toY]) => {
+    const length = Math.hypot(toX - fromX, toY - fromY);
+    const part = Math.min(radius / length, 0.5);
+    return `${fromX + (toX - fromX) * part} ${fromY + (toY - fromY) * part}`;
+  };
+  const corners = loop.map((point, index) => {
+    const before = loop[(index + loop.length - 1) % loop.length];
+    const after = loop[(index + 1) % loop.length];
+    return `${towards(point, before)}Q${point.join(" ")} ${towards(point, after)}`;
+  });
+  return `M${corners.join("L")}Z`;
+};
+
+const drawZones = () => {
+  outlined().forEach(([zone, members]) => {
+    const { unit, pitch, side, aisle } = layout;
+    const places = members.map(x);
+    const [left, right] = [Math.min(...places), Math.max(...places) + pitch];
+    const [top, bottom] = [Math.min(...members.map(y)), Math.max(...members.map(y)) + pitch];
+    const group = make("g", { class: "zone", "data-zone": zone }, svg);
+    make("path", { class: "zone-line", d: outline(members).map((loop) => rounded(loop, 8 * unit)).join("") }, group);
+    // The words stand in the nearest aisle, or beyond the row numbers where all aisles run through the zone.
+    const aisles = aislesBeside(members).map((column) => layout.left + layout.across.places.get(column) + pitch + aisle / 2);
+    const away = (at) => Math.max(left - at, at - right);
+    const edge = layout.left + layout.across.length + side + 8 * unit;
+    const place = aisles.reduce((best, at) => (away(at) < away(best) ? at : best), edge);
+    const word = make("text", { class: "zone-word", x: place }, group);
+    word.textContent = words.zones[zone].words;
+    const half = word.getComputedTextLength() / 2 + 2 * unit;
+    word.setAttribute("y", Math.min((top + bottom) / 2, layout.height - half));
   });
 };
 
@@ -646,6 +738,7 @@ const settle = () => {
     if (!mine.includes(cursor)) cursor = mine[0];
   }
   if (stage() === "done") {
+    look();
     tone(1047, 70);
     cursor = null;
     size = 1;
