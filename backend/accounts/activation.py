@@ -7,7 +7,7 @@ secret of the server: a copy of the database does not give the codes away.
 import hmac
 import secrets
 import unicodedata
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
@@ -19,6 +19,7 @@ from backend.core.mongo import collection
 
 LENGTH = 8
 MOST_TRIES = 5
+NONE_KEPT = {"digest": "", "expiresAt": datetime.fromtimestamp(0, UTC), "tries": 0}
 Document = dict[str, Any]
 
 
@@ -36,27 +37,34 @@ def digest(code: str, *, user: ObjectId, secret: str = "") -> str:
 
 
 def reason_against(user: Document | None, typed: str | None, *, now: datetime) -> Reason | None:
-    """Count a try with the code `typed`, and return why it does not bind, or None where it does.
+    """Return why the code `typed` does not bind, counting it, or None where it does.
 
-    It is counted before it is judged, by a conditional update: however many tries arrive at once, five are judged.
-    An unknown phone costs the same commands as a known one.
+    The right one is not counted here: the update that binds by it requires fewer than five wrong ones, as this
+    count does, so that of however many tries at once the database judges five. An unknown phone costs the same
+    commands as a known one.
     """
     if not (typed or "").strip():
         return Reason.CODE_MISSING
-    kept: Document = (user or {"account": {}})["account"].get("activationCode") or {"digest": "", "expiresAt": now}
+    kept: Document = (user or {"account": {}})["account"].get("activationCode") or NONE_KEPT
     identifier = user["_id"] if user else ObjectId()
+    if kept["tries"] < MOST_TRIES and kept["expiresAt"] > now and _is_right(str(typed), kept, identifier):
+        return None
     counted = collection("users").update_one(
-        {
-            "_id": identifier,
-            "account.activationCode.digest": kept["digest"],
-            "account.activationCode.tries": {"$lt": MOST_TRIES},
-        },
-        {"$inc": {"account.activationCode.tries": 1}},
+        {"_id": identifier, **still_good(kept)}, {"$inc": {"account.activationCode.tries": 1}}
     )
     if kept["expiresAt"] <= now:
         return Reason.CODE_EXPIRED
-    if not counted.matched_count:
-        return Reason.CODE_DEAD
-    known = [str(each) for each in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
-    right = [hmac.compare_digest(digest(str(typed), user=identifier, secret=each), kept["digest"]) for each in known]
-    return None if any(right) else Reason.CODE_WRONG
+    return Reason.CODE_WRONG if counted.matched_count else Reason.CODE_DEAD
+
+
+def still_good(kept: Document) -> Document:
+    """Return the condition that an account still has this code, and fewer than five wrong tries."""
+    return {
+        "account.activationCode.digest": kept["digest"],
+        "account.activationCode.tries": {"$lt": MOST_TRIES},
+    }
+
+
+def _is_right(typed: str, kept: Document, user: ObjectId) -> bool:
+    secrets_known = [str(each) for each in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+    return any(hmac.compare_digest(digest(typed, user=user, secret=secret), kept["digest"]) for secret in secrets_known)

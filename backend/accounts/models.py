@@ -50,7 +50,7 @@ class Status(EmbeddedModel):
 
 
 class ActivationCode(EmbeddedModel):
-    """A code that binds once. `tries` counts every try before it is judged, the right one too."""
+    """A code that binds once; `tries` are the wrong ones."""
 
     digest = models.CharField(max_length=64)
     expires_at = models.DateTimeField(db_column="expiresAt")

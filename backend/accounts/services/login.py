@@ -316,7 +316,7 @@ def _condition_and_change(
     account = user["account"]
     condition |= {"device": None, "account.bindingPolicy": account["bindingPolicy"]}
     if account["bindingPolicy"] == BindingPolicy.CODE:
-        condition["account.activationCode.digest"] = account["activationCode"]["digest"]
+        condition |= activation.still_good(account["activationCode"])
     else:
         condition["account.bindingWindowUntil"] = {"$gt": now}
     return condition, {"$set": change | {"device": device, **SPENT}}

@@ -34,7 +34,8 @@ def account(phone: str, policy: str, cinemas: list[Document], *, role: str = "se
 
 def log_row(answer: Any) -> Document:
     """Return the login log that the reference of `answer` leads to."""
-    row: Document = collection("loginLogs").find_one({"reference": answer.json()["reference"]})
+    row = collection("loginLogs").find_one({"reference": answer.json()["reference"]})
+    assert row is not None
     return row
 
 

@@ -80,7 +80,7 @@ def test_what_was_stopped_half_way_is_finished_by_the_next(managing, closed, mak
 
 def test_an_attempt_is_bound_for_half_an_hour_only(managing, closed, make_till):
     reference = reference_of(make_till(closed))
-    row = collection("loginLogs").find_one({"reference": reference})
+    row = collection("loginLogs").find_one({"reference": reference}) or {}
     collection("loginLogs").delete_one({"_id": row["_id"]})
     collection("loginLogs").insert_one({**row, "loginTime": row["loginTime"] - timedelta(minutes=30)})
 
