@@ -17,6 +17,7 @@ from backend.accounts.phones import normalised
 from backend.boxoffice.models import Order, OrderState
 from backend.boxoffice.orders import orders, state_at
 from backend.boxoffice.selectors import orders_filter
+from backend.boxoffice.words import METHODS
 from backend.core import clock
 from backend.core.money import money
 from backend.venues.selectors import within_cinemas
@@ -32,12 +33,12 @@ class OrderAdmin(admin.ModelAdmin):
         "number",
         "state_shown",
         "film_title",
-        "starts_at",
+        "starts_shown",
         "seat_names",
         "total",
         "seller",
         "machine",
-        "created_at",
+        "created_shown",
     )
     list_filter = ("state", "cinema_name")
     search_fields = ("number",)  # shows the box; `get_search_results` searches by index
@@ -99,6 +100,16 @@ class OrderAdmin(admin.ModelAdmin):
         state = state_at({"state": order.state, "expiresAt": order.expires_at}, clock.now())
         return str(OrderState(state).label)
 
+    @admin.display(description=_("starts"), ordering="starts_at")
+    def starts_shown(self, order: Order) -> str:
+        """Return the start, short enough for the list."""
+        return _short(order.starts_at)
+
+    @admin.display(description=_("created"), ordering="created_at")
+    def created_shown(self, order: Order) -> str:
+        """Return when the order was made, short enough for the list."""
+        return _short(order.created_at)
+
     @admin.display(description=_("seats"))
     def seat_names(self, order: Order) -> str:
         """Return the seats."""
@@ -131,7 +142,7 @@ class OrderAdmin(admin.ModelAdmin):
     def payments_shown(self, order: Order) -> SafeString:
         """Return a line for each payment: how much, how, when, by whom, on which machine."""
         return _lines(
-            f"¥{money(each['amount'])}  {each['method']}  {_local(each['at'])}  "
+            f"¥{money(each['amount'])}  {METHODS.get(each['method'], each['method'])}  {_local(each['at'])}  "
             f"{each['staff']['name']}  {each['device']['name'] or each['device']['machineCode']}"
             for each in order.payments
         )
@@ -139,6 +150,10 @@ class OrderAdmin(admin.ModelAdmin):
 
 def _lines(texts: Any) -> SafeString:
     return format_html_join("", "{}<br>", ((text,) for text in texts))
+
+
+def _short(instant: datetime) -> str:
+    return f"{localtime(instant):%m-%d %H:%M}"
 
 
 def _local(instant: datetime) -> str:

@@ -186,9 +186,9 @@ def conflict(lost: Sequence[str], moved_to: Sequence[str] | None, *, till: str =
     """Return the words for seats that someone else was faster with."""
     where = words.opening(words.sentence(lost))
     if till:
-        bold = _("%(seats)s was just sold at %(till)s") % {"seats": where, "till": till}
+        bold = _("%(seats)s was just taken at %(till)s") % {"seats": where, "till": till}
     else:
-        bold = _("%(seats)s was just sold at another till") % {"seats": where}
+        bold = _("%(seats)s was just taken at another till") % {"seats": where}
     if moved_to is None:
         return Message(kind="stop", bold=bold, plain=_("Choose other seats."))
     plain = _("Moved to %(seats)s; types and total unchanged") % {"seats": words.sentence(moved_to)}

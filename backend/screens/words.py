@@ -12,17 +12,11 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
+from backend.boxoffice.words import METHODS as METHODS
 from backend.core.money import money
 
 SCANNED = re.compile(r"[Tt][A-Za-z2-7]{16,}\Z")
 LONG_RUN = 3  # so many seats side by side are written as "9–12"
-METHODS = {
-    "cash": gettext_lazy("Cash"),
-    "card": gettext_lazy("Card"),
-    "wechat": gettext_lazy("WeChat"),
-    "alipay": gettext_lazy("Alipay"),
-    "voucher": gettext_lazy("Voucher"),
-}
 WEEKDAYS = [
     gettext_lazy("Mon"),
     gettext_lazy("Tue"),

@@ -253,7 +253,7 @@ def test_a_conflict_moves_the_group_and_enter_only_accepts(shop):
     shop.page.click("[data-seat='2-5']")
 
     shop.step("conflict")
-    assert "Row 2 seat 6 was just sold at TILL-1" in shop.page.inner_text(".message")
+    assert "Row 2 seat 6 was just taken at TILL-1" in shop.page.inner_text(".message")
     moved = shop.seats()
     shop.keys("Enter")
     shop.step("held")

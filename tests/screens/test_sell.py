@@ -79,7 +79,7 @@ def test_a_faster_till_is_named_and_the_nearest_seats_are_held_until_accepted(op
 
     assert answer.status_code == 409
     assert 'data-step="conflict"' in panel
-    assert "Row 3 seat 6 was just sold at TILL-1" in panel
+    assert "Row 3 seat 6 was just taken at TILL-1" in panel
     assert "types and total unchanged" in panel
     assert "Take ¥" not in panel, "payment needs a second Enter"
     accepted = screen.get(f"/till/orders/{screen.order(answer)}/panel", part=True).content.decode()

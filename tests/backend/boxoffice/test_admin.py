@@ -1,5 +1,6 @@
 """The programme and the orders in the back office."""
 
+import re
 from typing import Any
 
 import pytest
@@ -43,6 +44,16 @@ def test_every_page_opens_and_shows_what_there_is(manager, chain, showtime, till
         answer = manager.get(f"/admin/{path}")
         assert (path, answer.status_code) == (path, 200)
         assert words in answer.content.decode(), path
+
+
+def test_an_order_names_its_payment_in_words_and_the_list_has_short_times(manager, showtime, till):
+    order = till.sell(showtime, "4-4")
+
+    page = manager.get(f"/admin/boxoffice/order/{order['id']}/change/").content.decode()
+    listed = manager.get("/admin/boxoffice/order/").content.decode()
+
+    assert "现金" in page
+    assert re.search(r"field-starts_shown[^>]*>\d\d-\d\d \d\d:\d\d<", listed)
 
 
 def test_an_order_is_found_by_its_number_its_ticket_and_the_phone(manager, showtime, till):
