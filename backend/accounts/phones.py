@@ -9,7 +9,6 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.core.problems import Invalid
 
-
 # What tills send and lists hold: most texts are it already.
 AS_STORED = re.compile(r"1[0-9]{10}")
 

@@ -43,6 +43,7 @@ class LiveSession(msgspec.Struct, frozen=True, kw_only=True):
     proven_at: datetime | None
     cookie: str | None
     address: str = ""
+    screens_address: str = ""
 
     def actor(self, address: str) -> Actor:
         """Return the person and machine of this session. Roles come from here, never from a token's claims."""
@@ -81,6 +82,7 @@ def _live(document: Document) -> LiveSession:
         proven_at=document.get("provenAt"),
         cookie=(document.get("web") or {}).get("cookie"),
         address=document["address"],
+        screens_address=(document.get("web") or {}).get("address", ""),
     )
 
 
@@ -180,23 +182,24 @@ def proven(sid: ObjectId, *, spent: replay.Spent, address: str, now: datetime) -
     if session.proven_at is None or now - session.proven_at >= MARK_EVERY:
         session = _mark(session, now, provenAt=now)
         if address != session.address:
-            _note_address(session, address, now)
+            _note_address("session_at_second_address", session, address, began_at=session.address, now=now)
     return session
 
 
-def _note_address(session: LiveSession, address: str, now: datetime) -> None:
-    """Alert, once for each, that a session is used from another address than it began at."""
-    new = {"_id": ObjectId(session.id), "addresses": {"$ne": address}}
-    if collection("staffSessions").update_one(new, {"$push": {"addresses": address}}).modified_count:
+def _note_address(event: str, session: LiveSession, address: str, *, began_at: str, now: datetime) -> None:
+    """Alert, once for each address, that a session is used from another than it began at."""
+    new = {"_id": ObjectId(session.id), "addresses": {"$ne": f"{event} {address}"}}
+    seen = {"$push": {"addresses": f"{event} {address}"}}
+    if collection("staffSessions").update_one(new, seen).modified_count:
         whose = {"user": ObjectId(session.user), "phone": session.phone, "name": session.name}
         cinemas = [ObjectId(cinema) for cinema in session.cinemas]
         record_security(
-            "session_at_second_address",
+            event,
             now=now,
             user={**whose, "cinemas": cinemas},
             machine_code=session.machine_code,
             key=session.key,
-            reason=f"began at {session.address}",
+            reason=f"began at {began_at}",
             address=address,
         )
 
@@ -246,6 +249,15 @@ def mark_active(session: LiveSession, now: datetime) -> None:
     """
     if now - session.active_at >= MARK_EVERY:
         _mark(session, now, activeAt=now)
+
+
+def watch_screens(session: LiveSession, address: str, now: datetime) -> None:
+    """Alert where the screens are used from another address than they were opened at: a cookie may have been carried.
+
+    Not refused: a till may have two addresses, and the stranger's goes with the shell's next proof that stays away.
+    """
+    if session.screens_address and address != session.screens_address:
+        _note_address("screens_at_second_address", session, address, began_at=session.screens_address, now=now)
 
 
 def end(sid: ObjectId, *, reason: str, now: datetime) -> Document | None:

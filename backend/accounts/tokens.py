@@ -7,8 +7,11 @@ from functools import lru_cache
 from typing import Any
 
 import jwt
+import msgspec
 from bson import ObjectId
 from django.conf import settings
+from jwt.algorithms import HMACAlgorithm
+from jwt.api_jws import PyJWS
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
@@ -16,6 +19,19 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 from backend.accounts.errors import InvalidToken
 
 ALGORITHM = "HS256"
+
+
+class PreparedSecret(HMACAlgorithm):
+    """HS256 that looks once at a secret whether it is one: PyJWT tries with each token to read it as a certificate."""
+
+    @lru_cache(maxsize=8)  # noqa: B019 - there is one of it
+    def prepare_key(self, key: str | bytes) -> bytes:
+        """Return the secret as bytes; raises InvalidKeyError where it is an asymmetric key."""
+        return super().prepare_key(key)
+
+
+SIGNER = PyJWS(algorithms=[])
+SIGNER.register_algorithm(ALGORITHM, PreparedSecret(HMACAlgorithm.SHA256))
 
 
 @lru_cache(maxsize=8)
@@ -30,7 +46,7 @@ class KeyedTokenBackend(TokenBackend):
     def encode(self, payload: dict[str, Any]) -> str:
         """Return the signed token."""
         secret = settings.JWT_SECRET_KEY
-        return jwt.encode(payload, secret, algorithm=ALGORITHM, headers={"kid": key_id(secret)})
+        return SIGNER.encode(msgspec.json.encode(payload), secret, algorithm=ALGORITHM, headers={"kid": key_id(secret)})
 
     def get_verifying_key(self, token: Any) -> str:
         """Return the secret that signed `token`."""

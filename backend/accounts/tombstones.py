@@ -14,14 +14,14 @@ from backend.core.redis import redis
 
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.2
-LASTS_BEYOND_A_SESSION = 3600
+LASTS_BEYOND = 3600  # seconds past the longest session
 
 
 def write(server: Redis, ended: Mapping[ObjectId, str]) -> None:
     """Put a tombstone for each session (id to reason). Copies lapse by themselves and are never asked before it."""
     pipeline = server.pipeline(transaction=False)
     for session, reason in ended.items():
-        pipeline.set(f"ended:{session}", reason, ex=settings.REFRESH_TOKEN_SECONDS + LASTS_BEYOND_A_SESSION)
+        pipeline.set(f"ended:{session}", reason, ex=settings.REFRESH_TOKEN_SECONDS + LASTS_BEYOND)
     pipeline.execute()
 
 

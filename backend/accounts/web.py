@@ -37,7 +37,7 @@ def enter(request: HttpRequest, code: str) -> HttpResponse:
     if request.META.get("HTTP_SEC_FETCH_SITE", "none") != "none":
         return ended(request, SessionRevoked("unknown"))
     try:
-        value = redeem_code(code, now=clock.now())
+        value = redeem_code(code, address=client_address(request), now=clock.now())
     except SessionRevoked as problem:
         return ended(request, problem)
     response = HttpResponseRedirect("/till/", status=303)
@@ -86,7 +86,8 @@ def till_required(permission: str, *, poll: bool = False) -> Callable[[View], Vi
                 session = live_session(request)
             except SessionRevoked as problem:
                 return ended(request, problem)
-            actor = session.actor(client_address(request))
+            address = client_address(request)
+            actor = session.actor(address)
             request.actor, request.staff_session = actor, session  # type: ignore[attr-defined]
             unsafe = request.method not in {"GET", "HEAD", "OPTIONS"}
             if not actor.may(permission) or (unsafe and not _same_origin(request)):
@@ -94,6 +95,7 @@ def till_required(permission: str, *, poll: bool = False) -> Callable[[View], Vi
             if not poll:
                 try:
                     sessions.mark_active(session, clock.now())
+                    sessions.watch_screens(session, address, clock.now())
                 except SessionRevoked as ended_meanwhile:
                     return ended(request, ended_meanwhile)
             return view(request, *args, **kwargs)

@@ -14,7 +14,9 @@ Document = dict[str, Any]
 
 def one_line(text: str, length: int) -> str:
     """Return `text` without control characters, cut to `length`: a newline in a name forges no log row."""
-    return "".join(character if character.isprintable() else " " for character in text)[:length]
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else " " for character in text)
+    return text[:length]
 
 
 def login_log(

@@ -57,6 +57,7 @@ EVENTS: dict[str, Any] = {
     "refresh_reused": _("Log-in token used twice: the session was ended"),
     "refresh_with_other_key": _("Log-in token shown with another key"),
     "session_at_second_address": _("One session at two addresses"),
+    "screens_at_second_address": _("Ticket screens at a second address"),
     "session_revoked": _("Session ended by a manager"),
     "sign_in_refused": _("Back-office sign-in refused"),
     "signed_in": _("Signed in to the back office"),

@@ -94,7 +94,8 @@ MONGO_DB = env.text("MONGO_DB", "userdb")
 
 def mongo_database(engine: str, uri: str, **options: object) -> dict[str, object]:
     """Return the `DATABASES` entry for the MongoDB at `uri`."""
-    return {"ENGINE": engine, "HOST": uri, "NAME": MONGO_DB, "OPTIONS": options}
+    # The client pools its connections itself: Django need not begin anew with every request.
+    return {"ENGINE": engine, "HOST": uri, "NAME": MONGO_DB, "OPTIONS": options, "CONN_MAX_AGE": None}
 
 
 # --- Redis ----------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from backend.accounts.surroundings import Surroundings, alert_of_new_key, look_a
 from backend.accounts.tokens import issue_pair
 from backend.audit.services import login_log
 from backend.audit.words import Reason
+from backend.core.http import address_group
 from backend.core.ids import reference as new_reference
 from backend.core.mongo import client, collection, namespace
 from backend.core.throttles import Bucket, Strikes, forgive, strike, take
@@ -76,31 +77,33 @@ def log_in(attempt: Attempt, *, now: datetime) -> LoggedIn | Waiting:
     minimum = minimum_version()
     if older(attempt.client_version, minimum):
         raise ClientTooOld(minimum=minimum)
-    admitted = False
+    admitted, uncopied = False, None
     for _try in range(TRIES):
         user = collection("users").find_one({"phone": attempt.phone})
         queue = approvals.queue_of(attempt.phone, now=now) if approvals.waits_for_approval(user) else None
         slot = queue.slot_of(key=attempt.proof.key, machine_code=attempt.machine_code) if queue else None
         waits = slot is not None and not slot["refused"]
         if not admitted:
-            _admit(attempt, own_key=waits or (user is not None and _has_key(user, attempt)), now=now)
+            own_key = waits or (user is not None and _has_key(user, attempt))
+            ending = user.get("session") if user is not None and _is_bound_to(user, attempt) else None
+            uncopied = ending if _admit(attempt, own_key=own_key, ending=ending, now=now) else None
             admitted = True
         if slot is not None and waits:
             return Waiting(slot["reference"], settings.APPROVAL_RETRY_SECONDS)
-        done = _judge_and_enter(attempt, user, queue, now=now)
+        done = _judge_and_enter(attempt, user, queue, uncopied, now=now)
         if done is not None:
             return done
     raise _refused(attempt, Reason.CONTESTED, user, Surroundings(), now)
 
 
 def _judge_and_enter(
-    attempt: Attempt, user: Document | None, queue: Queue | None, *, now: datetime
+    attempt: Attempt, user: Document | None, queue: Queue | None, uncopied: ObjectId | None, *, now: datetime
 ) -> LoggedIn | Waiting | None:
     """Return what came of the attempt, or None where the account changed meanwhile. Raises LoginRefused."""
     if user is not None and _is_bound_to(user, attempt):
         if user["account"]["status"]["code"] != AccountState.ACTIVE:
             raise _refused(attempt, Reason(user["account"]["status"]["code"]), user, Surroundings(), now)
-        return _enter(attempt, user, None, now=now)
+        return _enter(attempt, user, None, uncopied=uncopied, now=now)
     around = look_around(user, address=attempt.address, machine_code=attempt.machine_code, key=attempt.proof.key)
     if queue is not None:
         return _wait(attempt, user, queue, around, now=now)
@@ -126,24 +129,27 @@ def _phone_key(attempt: Attempt) -> str:
     return f"login-phone:{attempt.phone}"
 
 
-def _admit(attempt: Attempt, *, own_key: bool, now: datetime) -> None:
+def _admit(attempt: Attempt, *, own_key: bool, ending: ObjectId | None, now: datetime) -> bool:
     """Spend the proof, and charge the budget that its key decides; raise TooManyAttempts where it is spent.
 
     The key that the account is bound to has a budget of its own that nobody else can spend. All others share
-    one per phone, known or not, and a ceiling per address.
+    one per phone, known or not, and a ceiling per address. Returns whether no copy of the session `ending`, which
+    this log-in is about to end, counts any more.
     """
+    uncopied = False
     limits: dict[str, Any] = settings.LOGIN_THROTTLES
     if own_key:
-        wait = replay.spend_and_take(
-            attempt.proof, f"login-key:{attempt.proof.key}", Bucket(**limits["own_key"]), now=now
+        wait, uncopied = replay.spend_and_take(
+            attempt.proof, f"login-key:{attempt.proof.key}", Bucket(**limits["own_key"]), ending=ending, now=now
         )
     else:
         replay.spend(attempt.proof, now=now)
         per_minute = limits["address_failures"]
-        wait = take(f"login-address:{attempt.address}", Bucket(rate=per_minute / 60, burst=per_minute))
+        wait = take(f"login-address:{address_group(attempt.address)}", Bucket(rate=per_minute / 60, burst=per_minute))
         wait = wait or strike(_phone_key(attempt), Strikes(limits["free_failures"], limits["failure_window"]))
     if wait:
         raise TooManyAttempts(wait)
+    return uncopied
 
 
 def _reason_against(attempt: Attempt, user: Document | None, around: Surroundings, *, now: datetime) -> Reason | None:
@@ -234,7 +240,9 @@ def _log_of(attempt: Attempt, **more: Any) -> Document:
     )
 
 
-def _enter(attempt: Attempt, user: Document, first: Surroundings | None, *, now: datetime) -> LoggedIn | None:
+def _enter(
+    attempt: Attempt, user: Document, first: Surroundings | None, *, uncopied: ObjectId | None = None, now: datetime
+) -> LoggedIn | None:
     """Write the log-in; return None where the account changed since it was read, and nothing counts.
 
     `first` are the surroundings of a log-in that binds; None: it comes from the bound machine. In order: the
@@ -276,7 +284,7 @@ def _enter(attempt: Attempt, user: Document, first: Surroundings | None, *, now:
     if not write_in_order(writes):
         collection("staffSessions").delete_one({"_id": session["_id"]})  # no token of it was given out
         return None
-    if former is not None:
+    if former not in {None, uncopied}:
         replay.bury({former: "logged_in_elsewhere"})
     tokens = issue_pair(session=session["_id"], key=attempt.proof.key, generation=1, at=now, ends=session["expiresAt"])
     return LoggedIn(tokens=tokens, user=user, device=device, session=session)

@@ -24,7 +24,7 @@ def issue_code(session: ObjectId, *, now: datetime) -> str:
     return code
 
 
-def redeem_code(code: str, *, now: datetime) -> str:
+def redeem_code(code: str, *, address: str, now: datetime) -> str:
     """Spend `code` and return the value of the cookie, `session.secret`; the former cookie ends.
 
     Raises SessionRevoked where the code is unknown, was used, or is too old.
@@ -34,7 +34,7 @@ def redeem_code(code: str, *, now: datetime) -> str:
     secret = random_secret()
     spent = found and sessions.update_one(
         {"_id": found["_id"], "web.code": digest(code), "web.codeUntil": {"$gt": now}, "endedAt": None},
-        {"$set": {"web": {"cookie": digest(secret), "openedAt": now}, "activeAt": now}},
+        {"$set": {"web": {"cookie": digest(secret), "openedAt": now, "address": address}, "activeAt": now}},
     )
     if not found or not spent or not spent.modified_count:
         raise SessionRevoked("unknown")

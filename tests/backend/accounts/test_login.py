@@ -2,11 +2,15 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
+from bson import ObjectId
 
+from backend.accounts import replay
 from backend.accounts.services import login
 from backend.core import clock
 from backend.core.mongo import collection
+from tests.backend.accounts.state import redis
 from tests.factories import make_staff
 from tests.support.till import DeviceKey
 
@@ -233,3 +237,25 @@ def test_an_unknown_address_and_a_wrong_method_are_problems_too(client, db):
     assert (absent.status_code, absent.json()["code"]) == (404, "not_found")
     assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
     assert "POST" in wrong["Allow"]
+
+
+def test_a_log_in_ends_the_former_session_although_a_lagging_worker_copies_it_afterwards(till):
+    till.get("/api/v2/session")
+    (key,) = redis().keys("live:*")
+    copy, former, token = msgspec.json.decode(redis().get(key)), key.decode().rpartition(":")[2], till.access_token
+    till.log_in()
+
+    replay.remember(ObjectId(former), copy)
+
+    till.access_token = token
+    answer = till.get("/api/v2/session")
+    assert (answer.status_code, answer.json()["reason"]) == (401, "logged_in_elsewhere")
+
+
+def test_a_log_in_that_comes_to_nothing_ends_no_session(till, monkeypatch):
+    token = till.access_token
+    monkeypatch.setattr(login, "_enter", lambda *_args, **_more: None)
+    assert till.try_log_in().status_code == 401
+
+    till.access_token = token
+    assert till.get("/api/v2/session").status_code == 200

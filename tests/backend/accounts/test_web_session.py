@@ -172,3 +172,12 @@ def test_the_secret_of_one_session_opens_no_other(till, view, cinema, make_till)
     view.cookies["till"] = f"{other}.{view.cookies['till'].value.split('.')[1]}"
 
     assert view.get("/till/").status_code == 401
+
+
+def test_screens_at_a_second_address_are_noted_once(till, view):
+    for _ in range(2):
+        assert view.get("/till/", REMOTE_ADDR="192.0.2.9").status_code == 200
+    assert view.get("/till/").status_code == 200
+
+    rows = list(collection("securityLogs").find({"event": "screens_at_second_address"}))
+    assert [(row["phone"], row["address"]) for row in rows] == [(till.phone, "192.0.2.9")]

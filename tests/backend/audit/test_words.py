@@ -13,7 +13,7 @@ from backend.core.mongo import collection
 from tests.factories import make_staff
 
 SOURCES = Path(backend.__file__).parent
-WRITERS = {"record_security", "security_log", "record_change", "note_account", "_note"}
+WRITERS = {"record_security", "security_log", "record_change", "note_account", "_note", "_note_address"}
 
 
 def codes_written() -> Iterator[tuple[str, str]]:
