@@ -62,17 +62,18 @@ class ClientTooOld(Problem):
 
 
 class TooManyAttempts(Problem):
-    """A throttle; `Retry-After` says how many seconds to wait."""
+    """A throttle; `Retry-After` says how many seconds to wait, `reference` where a manager finds it in the log."""
 
     status, code = 429, "too_many_attempts"
     title = _("Too many attempts")
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, **extra: str) -> None:
         wait = max(1, int(-(-seconds // 1)))
         super().__init__(
             _("Wait %(seconds)d seconds, then try again.") % {"seconds": wait},
             headers={"Retry-After": str(wait)},
             retryAfter=wait,
+            **extra,
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from bson import ObjectId
 from django.conf import settings
-from pymongo import UpdateOne
+from pymongo import InsertOne
 
 from backend.audit.services import security_log
 from backend.core import clock
@@ -57,8 +57,8 @@ def look_around(user: Document | None, *, address: str, machine_code: str, key: 
 
 def alert_of_new_key(
     user: Document | None, *, phone: str, machine_code: str, key: str, reference: str, address: str, now: datetime
-) -> UpdateOne:
-    """Return the write of "same machine code, new key": one row an account, key and day, which nothing changes."""
+) -> InsertOne[Document]:
+    """Return the write of "same machine code, new key": one row an account, key and day, as its `_id` sees to."""
     day = clock.business_day(now, settings.TIME_ZONE)
     named = f"known_machine_new_key|{user['_id'] if user else phone}|{key}|{day}"
     event = security_log(
@@ -71,4 +71,4 @@ def alert_of_new_key(
         address=address,
     )
     identifier = ObjectId(hashlib.sha256(named.encode()).digest()[:12])
-    return UpdateOne({"_id": identifier}, {"$setOnInsert": event}, upsert=True, namespace=namespace("securityLogs"))
+    return InsertOne({"_id": identifier, **event}, namespace=namespace("securityLogs"))

@@ -28,6 +28,7 @@ class Reason(models.TextChoices):
     CODE_WRONG = "code_wrong", _("Wrong activation code")
     CODE_EXPIRED = "code_expired", _("No activation code is valid: used, over 24 hours old or never made")
     CODE_DEAD = "code_dead", _("The activation code died after five wrong tries")
+    THROTTLED = "throttled", _("Too many attempts with other keys: it must wait")
 
 
 # Refusals about binding alone: a manager may bind that very attempt from the login log.
@@ -40,6 +41,7 @@ BINDABLE = frozenset(
         Reason.CODE_WRONG,
         Reason.CODE_EXPIRED,
         Reason.CODE_DEAD,
+        Reason.THROTTLED,
     }
 )
 

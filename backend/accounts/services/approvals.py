@@ -82,10 +82,11 @@ def ask(
     address: str,
     inside: bool,
     reference: str,
-    more: list[Any],
+    log: InsertOne[Document],
+    alerts: list[InsertOne[Document]],
     now: datetime,
 ) -> Reason | None:
-    """Take a place for `device`, and write `more` (the logs) with it.
+    """Take a place for `device`, and write its `log` and `alerts` with it.
 
     Returns None where that was done, APPROVALS_FULL where all places are taken, CONTESTED where somebody else
     changed them meanwhile: read the queue again.
@@ -113,7 +114,7 @@ def ask(
             upsert=True,
             namespace=namespace("bindingQueues"),
         ),
-        *more,
+        log,
     ]
     if user is not None:
         row = history_row(
@@ -132,7 +133,7 @@ def ask(
             gone = {"_id": loser["binding"], "state": state.PENDING.value}
             change = {"$set": {"state": state.SUPERSEDED.value}}
             writes.append(UpdateOne(gone, change, namespace=namespace("deviceBindings")))
-    if write_in_order(writes):
+    if write_in_order([*writes, *alerts]):
         return None
     collection("deviceBindings").delete_one({"_id": binding, "state": state.PENDING.value})  # it got no place
     return Reason.CONTESTED

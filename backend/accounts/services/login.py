@@ -4,6 +4,7 @@ The usual log-in costs two database round trips: one find, and one bulk of write
 log-in costs one more, which says where it comes from and whether its machine is known under another key.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from bson import ObjectId
 from django.conf import settings
 from pymongo import InsertOne, UpdateOne
+from pymongo.errors import DuplicateKeyError
 
 from backend.accounts import activation, replay
 from backend.accounts.binding_documents import SPENT, bound_event, device_document, history_row
@@ -27,7 +29,7 @@ from backend.audit.services import login_log
 from backend.audit.words import Reason
 from backend.core.http import address_group
 from backend.core.ids import reference as new_reference
-from backend.core.mongo import client, collection, namespace
+from backend.core.mongo import collection, namespace
 from backend.core.throttles import Bucket, Strikes, forgive, strike, take
 from backend.releases.selectors import minimum_version, older
 
@@ -86,7 +88,7 @@ def log_in(attempt: Attempt, *, now: datetime) -> LoggedIn | Waiting:
         if not admitted:
             own_key = waits or (user is not None and _has_key(user, attempt))
             ending = user.get("session") if user is not None and _is_bound_to(user, attempt) else None
-            uncopied = ending if _admit(attempt, own_key=own_key, ending=ending, now=now) else None
+            uncopied = ending if _admit(attempt, user, own_key=own_key, ending=ending, now=now) else None
             admitted = True
         if slot is not None and waits:
             return Waiting(slot["reference"], settings.APPROVAL_RETRY_SECONDS)
@@ -129,7 +131,7 @@ def _phone_key(attempt: Attempt) -> str:
     return f"login-phone:{attempt.phone}"
 
 
-def _admit(attempt: Attempt, *, own_key: bool, ending: ObjectId | None, now: datetime) -> bool:
+def _admit(attempt: Attempt, user: Document | None, *, own_key: bool, ending: ObjectId | None, now: datetime) -> bool:
     """Spend the proof, and charge the budget that its key decides; raise TooManyAttempts where it is spent.
 
     The key that the account is bound to has a budget of its own that nobody else can spend. All others share
@@ -146,10 +148,33 @@ def _admit(attempt: Attempt, *, own_key: bool, ending: ObjectId | None, now: dat
         replay.spend(attempt.proof, now=now)
         per_minute = limits["address_failures"]
         wait = take(f"login-address:{address_group(attempt.address)}", Bucket(rate=per_minute / 60, burst=per_minute))
-        wait = wait or strike(_phone_key(attempt), Strikes(limits["free_failures"], limits["failure_window"]))
+        if not wait:
+            wait = strike(_phone_key(attempt), Strikes(limits["free_failures"], limits["failure_window"]))
+            if wait:
+                raise TooManyAttempts(wait, reference=_reference_of_waiting(attempt, user, now))
     if wait:
         raise TooManyAttempts(wait)
     return uncopied
+
+
+def _reference_of_waiting(attempt: Attempt, user: Document | None, now: datetime) -> str:
+    """Log that this key must wait, once in its window, and return the reference.
+
+    Strangers may have spent what is free of a phone whose cashier has no machine yet: by the reference a manager
+    binds the cashier's without waiting. The ceiling of the address bounds how many rows a stranger writes.
+    """
+    limits: dict[str, Any] = settings.LOGIN_THROTTLES
+    window = int(now.timestamp()) // limits["failure_window"]
+    named = f"throttled|{attempt.phone}|{attempt.proof.key}|{attempt.machine_code}|{window}"
+    identifier = ObjectId(hashlib.sha256(named.encode()).digest()[:12])
+    reference = new_reference()
+    log = _log_of(attempt, result="refused", reason=Reason.THROTTLED.value, reference=reference, now=now, user=user)
+    try:
+        collection("loginLogs").insert_one({**log, "_id": identifier})
+    except DuplicateKeyError:
+        kept = collection("loginLogs").find_one({"_id": identifier}, {"reference": 1})
+        return str(kept["reference"]) if kept else reference
+    return reference
 
 
 def _reason_against(attempt: Attempt, user: Document | None, around: Surroundings, *, now: datetime) -> Reason | None:
@@ -177,12 +202,13 @@ def _refused(
     """Log the true reason, and return the one answer for all of them."""
     reference = new_reference()
     log = _log_of(attempt, result="refused", reason=reason.value, reference=reference, now=now, user=user)
-    writes: list[Any] = [InsertOne(log, namespace=namespace("loginLogs"))]
-    client().bulk_write([*writes, *_alerts(attempt, user, around, reference, now)])
+    write_in_order([InsertOne(log, namespace=namespace("loginLogs")), *_alerts(attempt, user, around, reference, now)])
     return LoginRefused(reference=reference)
 
 
-def _alerts(attempt: Attempt, user: Document | None, around: Surroundings, reference: str, now: datetime) -> list[Any]:
+def _alerts(
+    attempt: Attempt, user: Document | None, around: Surroundings, reference: str, now: datetime
+) -> list[InsertOne[Document]]:
     if not around.has_other_key:
         return []
     return [
@@ -220,7 +246,8 @@ def _wait(
         address=attempt.address,
         inside=around.inside,
         reference=reference,
-        more=[InsertOne(log, namespace=namespace("loginLogs")), *_alerts(attempt, user, around, reference, now)],
+        log=InsertOne(log, namespace=namespace("loginLogs")),
+        alerts=_alerts(attempt, user, around, reference, now),
         now=now,
     )
     if reason is Reason.APPROVALS_FULL:
@@ -276,12 +303,11 @@ def _enter(
         writes += [
             InsertOne(history, namespace=namespace("deviceBindings")),
             InsertOne({"_id": history["_id"], **event}, namespace=namespace("securityLogs")),
-            *_alerts(attempt, user, first, reference, now),
         ]
     if former is not None:
         ended = {"$set": {"endedAt": now, "endReason": "logged_in_elsewhere"}}
         writes.append(UpdateOne({"_id": former, "endedAt": None}, ended, namespace=namespace("staffSessions")))
-    if not write_in_order(writes):
+    if not write_in_order([*writes, *(_alerts(attempt, user, first, reference, now) if first else ())]):
         collection("staffSessions").delete_one({"_id": session["_id"]})  # no token of it was given out
         return None
     if former not in {None, uncopied}:

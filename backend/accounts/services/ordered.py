@@ -15,11 +15,13 @@ def write_in_order(writes: list[InsertOne[dict[str, Any]] | UpdateOne]) -> bool:
 
     A conditional one is an upsert by `_id`: where its condition no longer holds it is no silent miss but a second
     document under one `_id`, an error at which the rest is left undone. What stood before it the caller takes back.
+    The last may be an insert that somebody has done already: then nothing is missing.
     """
     try:
         client().bulk_write(writes, ordered=True)
     except ClientBulkWriteException as error:
-        if {cast("dict[str, Any]", each)["code"] for each in error.write_errors or ()} != {DUPLICATE_KEY}:
+        failed = [cast("dict[str, Any]", each) for each in error.write_errors or ()]
+        if {each["code"] for each in failed} != {DUPLICATE_KEY}:
             raise
-        return False
+        return all(isinstance(writes[each["idx"]], InsertOne) for each in failed)
     return True

@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import pytest
 from bson import ObjectId
+from pymongo import InsertOne
 
 from backend.accounts.services import approvals, binding
 from backend.audit.words import Reason
 from backend.core import clock
-from backend.core.mongo import collection
+from backend.core.mongo import collection, namespace
 from tests.backend.accounts.first_log_ins import (
     AT_HOME,
     HOME,
@@ -198,7 +199,8 @@ def one_asks(user, queue, key):
         address="",
         inside=True,
         reference="AAA-AAA",
-        more=[],
+        log=InsertOne({"reason": "approval"}, namespace=namespace("loginLogs")),
+        alerts=[],
         now=clock.now(),
     )
 

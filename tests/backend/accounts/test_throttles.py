@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from backend.core import clock, throttles
 from backend.core.http import address_group
+from backend.core.mongo import collection
 from tests.backend.accounts.state import redis
 
 DEVICE = {"name": "", "os": "", "clientVersion": "1.0.0"}
@@ -22,6 +23,28 @@ def test_five_failures_are_free_and_then_the_waits_grow(seller, till, make_till)
     assert answer.json()["code"] == "too_many_attempts"
     assert 1 <= int(answer.headers["Retry-After"]) <= 15
     assert int(answer.headers["Retry-After"]) == answer.json()["retryAfter"]
+
+
+def test_who_must_wait_has_one_reference_by_which_a_manager_binds_him(seller, make_till, managing):
+    collection("users").update_one({"_id": seller.id}, {"$set": {"account.bindingWindowUntil": None}})
+    statuses([make_till(seller) for _ in range(5)])
+    cashier = make_till(seller)
+
+    answers = [cashier.try_log_in() for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [429] * 3
+    (reference,) = {answer.json()["reference"] for answer in answers}
+    assert collection("loginLogs").count_documents({"reason": "throttled"}) == 1
+    assert managing.post(f"/api/v2/users/{seller.id}/bind-attempt", {"reference": reference}).status_code == 200
+    assert cashier.try_log_in().status_code == 200
+
+
+def test_an_unknown_phone_that_must_wait_answers_alike(make_till, db):
+    strangers = [make_till("13700000000") for _ in range(6)]
+
+    answer = [stranger.try_log_in() for stranger in strangers][-1]
+
+    assert set(answer.json()) == {"type", "title", "status", "code", "detail", "requestId", "retryAfter", "reference"}
 
 
 def test_each_further_failure_waits_longer(seller, till, make_till):

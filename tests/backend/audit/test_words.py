@@ -69,6 +69,7 @@ def test_what_may_be_bound_from_the_log_was_refused_about_binding():
         "code_wrong",
         "code_expired",
         "code_dead",
+        "throttled",
     }
 
 
