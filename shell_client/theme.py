@@ -68,6 +68,9 @@ QPushButton {{ background: {SURFACE}; border: 2px solid {EDGE}; border-radius: 1
     font-size: 18px; }}
 QPushButton:hover {{ background: {SURFACE2}; }}
 QPushButton:pressed {{ background: {SUNK}; }}
+QPushButton#link {{ background: transparent; border: none; padding: 0 4px; color: {ACCENT};
+    text-decoration: underline; }}
+QPushButton#link:hover {{ color: {ACCENT_HOVER}; }}
 QPushButton#key {{ background: {SURFACE2}; font-size: 26px; padding: 0; }}
 QPushButton#key[words="true"] {{ font-size: 18px; }}
 QPushButton#key:hover {{ background: {SURFACE}; }}

@@ -86,10 +86,14 @@ class StaffClient:
             if refused.passes and refused.status != 429:
                 raise ServerUnreachable(str(refused)) from refused
 
-    def log_in(self, *, phone: str, machine_code: str, device_name: str) -> StaffSession | Pending:
+    def log_in(
+        self, *, phone: str, machine_code: str, device_name: str, activation_code: str | None = None
+    ) -> StaffSession | Pending:
         """Log in on this machine. Raises Refused with the server's code, or ServerUnreachable."""
         device = {"name": device_name, "os": system_name(), "clientVersion": __version__}
-        body = {"phone": phone, "machineCode": machine_code, "device": device}
+        body: dict[str, Any] = {"phone": phone, "machineCode": machine_code, "device": device}
+        if activation_code:
+            body["activationCode"] = activation_code
         status, answer = self._call("POST", "/api/v2/login", body=body)
         if status == 202:
             retry_after = answer.get("retryAfter")

@@ -45,6 +45,7 @@ class Attempt(QObject):
         self._machine_code = machine_code
         self._device_name = device_name
         self._phone: str | None = None
+        self._activation_code: str | None = None
         self._number = 0
         self._unreached = 0
         self._again = QTimer(self)
@@ -56,26 +57,28 @@ class Attempt(QObject):
         """Whether a try is under way or waiting."""
         return self._phone is not None
 
-    def start(self, phone: str) -> None:
-        """Try to log `phone` in."""
+    def start(self, phone: str, *, activation_code: str | None = None) -> None:
+        """Try to log `phone` in, with an activation code where the person has one."""
         self.cancel()
-        self._phone = phone
+        self._phone, self._activation_code = phone, activation_code
         self._send()
 
     def cancel(self) -> None:
         """Forget the try; should its answer still come, the session it brings is ended at once."""
-        self._phone = None
+        self._phone = self._activation_code = None
         self._number += 1
         self._unreached = 0
         self._again.stop()
 
     def _send(self) -> None:
-        phone, number = self._phone, self._number
+        phone, code, number = self._phone, self._activation_code, self._number
         if phone is None:
             return
 
         def work() -> StaffSession | Pending:
-            return self._client.log_in(phone=phone, machine_code=self._machine_code, device_name=self._device_name)
+            return self._client.log_in(
+                phone=phone, machine_code=self._machine_code, device_name=self._device_name, activation_code=code
+            )
 
         self._background.run(work, partial(self._answered, number), partial(self._failed, number))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from PyQt5.QtCore import QPoint, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
@@ -12,6 +13,7 @@ from PyQt5.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from shell_client.api.background import Background
 from shell_client.api.client import StaffClient, StaffSession
 from shell_client.device.machine import machine_name, shown
+from shell_client.login.activation import ActivationField
 from shell_client.login.attempt import Attempt, Notice
 from shell_client.login.field import PhoneField
 from shell_client.login.keypad import Keypad
@@ -53,6 +55,7 @@ class LoginWindow(QWidget):
         self.notice = NoticeBox(words=words)
         self.field = PhoneField(words=words)
         self.phone = self.field.edit
+        self.activation = ActivationField(words=words)
         self._keypad = Keypad(words=words)
         self.primary = EnterButton(words("log_in"))
         across = QHBoxLayout(self)
@@ -126,21 +129,30 @@ class LoginWindow(QWidget):
         top.addStretch()
         self._registered = label("", "quiet")
         top.addWidget(self._registered)
+        self.have_code = Button(self._words("have_code"))
+        self.have_code.setObjectName("link")
+        self.have_code.setFixedHeight(32)  # no higher than the title: the keys need the room
+        top.addWidget(self.have_code)
         down.addLayout(top)
         down.addWidget(self.notice)
         down.addWidget(self.field)
-        down.addLayout(self._make_code_line())
+        self._machine = self._make_code_line()
+        down.addWidget(self._machine)
+        down.addWidget(self.activation)  # opens in the place of the line above: the window is full
         down.addWidget(self._keypad, 1)
         self._gap = QWidget()  # keeps the rest together where there is no keypad
         self._gap.hide()
         down.addWidget(self._gap, 1)
         down.addWidget(self.primary)
-        QWidget.setTabOrder(self.phone, self.copy)
-        QWidget.setTabOrder(self.copy, self.primary)
+        order = (self.phone, self.activation.edit, self.copy, self.primary, self.have_code)
+        for before, after in pairwise(order):
+            QWidget.setTabOrder(before, after)
         return form
 
-    def _make_code_line(self) -> QHBoxLayout:
-        across = QHBoxLayout()
+    def _make_code_line(self) -> QWidget:
+        line = QWidget()
+        across = QHBoxLayout(line)
+        across.setContentsMargins(0, 0, 0, 0)
         across.setSpacing(10)
         across.addWidget(label(self._words("machine_code"), "quiet"))
         code = label(shown(self._code), "code")
@@ -153,7 +165,7 @@ class LoginWindow(QWidget):
         self._copied = QTimer(self)
         self._copied.setSingleShot(True)
         self._copied.timeout.connect(lambda: self.copy.setText(self._words("copy")))
-        return across
+        return line
 
     def _listen(self) -> None:
         self.field.edited.connect(self._edited)
@@ -161,8 +173,12 @@ class LoginWindow(QWidget):
         self.field.stepped.connect(self._step_in_people)
         self.field.escaped.connect(self._step_back)
         self.phone.textChanged.connect(lambda _: self._show_name())
-        self._keypad.typed.connect(self.field.type)
-        self._keypad.erased.connect(self.field.erase)
+        self.activation.edited.connect(self._stop_trying)
+        self.activation.entered.connect(self._submit)
+        self.activation.escaped.connect(self._close_activation)
+        self.have_code.clicked.connect(lambda _=False: self._toggle_activation())
+        self._keypad.typed.connect(lambda digit: self._typed_in().type(digit))
+        self._keypad.erased.connect(lambda: self._typed_in().erase())
         self._keypad.cleared.connect(self._switch_person)
         self._people.chosen.connect(self._choose)
         self.copy.clicked.connect(lambda _=False: self._copy_code())
@@ -205,15 +221,36 @@ class LoginWindow(QWidget):
             return
         self._hide_notice()
         self.phone.setText(spaced_phone(phone))
-        self._attempt.start(phone)
+        self._attempt.start(phone, activation_code=self.activation.code)
         self._set_ready()
+
+    def _typed_in(self) -> PhoneField | ActivationField:
+        return self.activation if self.activation.edit.hasFocus() else self.field
+
+    def _toggle_activation(self) -> None:
+        if self.activation.isVisible():
+            self._close_activation()
+            return
+        self._stop_trying()
+        self._people.hide()
+        self._machine.hide()
+        self.activation.show()
+        self.activation.edit.setFocus()
+        self.have_code.setText(self._words("no_code"))
+
+    def _close_activation(self) -> None:
+        self._stop_trying()
+        self.activation.forget()
+        self._machine.show()
+        self.have_code.setText(self._words("have_code"))
+        self.phone.setFocus()
 
     def _edited(self) -> None:
         self._stop_trying()
         self._people.hide()
 
     def _switch_person(self) -> None:
-        self._stop_trying()
+        self._close_activation()
         self._hide_notice()
         self.phone.clear()
         self.phone.setFocus()
@@ -258,6 +295,7 @@ class LoginWindow(QWidget):
     # What happens
 
     def _welcome(self, session: StaffSession) -> None:
+        self._close_activation()
         self._hide_notice()
         self._set_ready()
         self._look.stop()

@@ -230,6 +230,85 @@ def test_a_pending_log_in_goes_on_by_itself(till: Till, server: TillServer, unti
     assert len(server.called("/api/v2/login")) == 3
 
 
+def test_waiting_asks_again_with_the_same_key(till: Till, server: TillServer, until: Until) -> None:
+    server.will_answer("/api/v2/login", 202, {"status": "pending", "reference": "K7Q-42M", "retryAfter": 1})
+
+    till.log_in()
+    until(lambda: till.sessions)
+
+    first, second = server.called("/api/v2/login")
+    assert first["headers"]["X-Device-Id"] == second["headers"]["X-Device-Id"]
+    assert first["body"] == second["body"]
+
+
+def test_an_activation_code_is_asked_for_behind_a_link(till: Till, server: TillServer, until: Until) -> None:
+    assert not till.window.activation.isVisible()
+    till.tap("我有激活码")
+    assert till.window.activation.edit.hasFocus()
+    for character in "k7q4-3mxt":
+        press_key(till.window.activation.edit, character)
+    press_key(till.window.activation.edit, Qt.Key.Key_Return)
+    until(lambda: till.sessions)
+
+    assert server.called("/api/v2/login")[0]["body"]["activationCode"] == "k7q4-3mxt"
+    assert not till.window.activation.isVisible(), "a code is used once"
+    assert till.window.activation.edit.text() == ""
+
+
+def test_a_wrong_activation_code_stays_to_be_mended(till: Till, server: TillServer, until: Until) -> None:
+    server.will_answer("/api/v2/login", 401, {"code": "login_refused", "reference": "K7Q-42M"})
+    till.tap("我有激活码")
+    press_key(till.window.activation.edit, "k")
+    till.log_in()
+    until(lambda: till.says)
+
+    assert till.says == "登录未通过 请联系店长，报参考号 K7Q-42M"
+    assert till.window.activation.edit.text() == "k"
+
+
+@pytest.mark.parametrize("closed_by", ["link", "escape", "another person"])
+def test_without_the_field_no_code_is_sent(till: Till, server: TillServer, until: Until, closed_by: str) -> None:
+    till.tap("我有激活码")
+    press_key(till.window.activation.edit, "k")
+    if closed_by == "link":
+        till.tap("不用激活码")
+    elif closed_by == "escape":
+        press_key(till.window.activation.edit, Qt.Key.Key_Escape)
+    else:
+        till.tap("换人")
+        till.type("13800000002")
+    till.log_in()
+    until(lambda: till.sessions)
+
+    assert "activationCode" not in server.called("/api/v2/login")[0]["body"]
+
+
+def test_the_keypad_types_into_the_field_that_is_chosen(till: Till) -> None:
+    before = till.window.phone.text()
+    till.tap("我有激活码")
+    till.tap("7")
+    till.tap("4")
+    till.tap("⌫")
+
+    assert (till.window.activation.edit.text(), till.window.phone.text()) == ("7", before)
+
+
+@pytest.mark.parametrize("name", ["till", "english"])
+def test_the_activation_field_fits_beside_the_longest_notice(name: str, request: pytest.FixtureRequest) -> None:
+    shown_till: Till = request.getfixturevalue(name)
+    window = shown_till.window
+    click(window.have_code)
+    window._show_notice(attempt.Notice("wait", "pending", "pending_do", {"reference": "K7Q-42M"}))
+    QApplication.processEvents()
+
+    for part in (window.have_code, window.activation, window.notice, window.primary):
+        assert part.isVisible()
+        place = part.mapTo(window, part.rect().bottomRight())
+        assert (place.x() < window.width(), place.y() < window.height()) == (True, True), part.objectName()
+    assert window.activation.geometry().bottom() < window._keypad.geometry().top()
+    assert window._keypad.height() >= 4 * 32
+
+
 def test_another_person_stops_a_pending_log_in(till: Till, server: TillServer, until: Until) -> None:
     server.will_answer("/api/v2/login", 202, {"status": "pending", "reference": "K7Q-42M", "retryAfter": 1})
     till.log_in()
