@@ -39,6 +39,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "pending_do": ("请把参考号 {reference} 告诉店长", "Give the manager reference {reference}"),
     "too_many": ("尝试太多", "Too many attempts"),
     "too_many_do": ("请 {seconds} 秒后再试", "Try again in {seconds} s"),
+    "too_many_do_reference": (
+        "请 {seconds} 秒后再试，或报参考号 {reference}",
+        "Try again in {seconds} s, or call a manager: {reference}",
+    ),
     "too_many_over": ("现在可以再试", "You may try again now"),
     "no_server": ("连不上服务器，正在重试（第 {tries} 次）", "No server, retrying ({tries})"),
     "no_server_do": ("请检查网线，恢复后自动登录", "Check the network; log-in goes on by itself"),

@@ -31,10 +31,10 @@ class Notice:
 
 
 class Attempt(QObject):
-    """Signals: `noticed(Notice)`, `waits_for(seconds)` of a throttle, `ended()`, `logged_in(session)`."""
+    """Signals: `noticed(Notice)`, `waits_for(seconds, reference)` of a throttle, `ended()`, `logged_in(session)`."""
 
     noticed = pyqtSignal(object)
-    waits_for = pyqtSignal(int)
+    waits_for = pyqtSignal(int, str)
     ended = pyqtSignal()
     logged_in = pyqtSignal(object)
 
@@ -103,7 +103,8 @@ class Attempt(QObject):
             return
         self._phone = None
         if isinstance(error, Refused) and error.status == 429:
-            self.waits_for.emit(max(1, error.retry_after or 5))
+            # By the reference a manager binds this machine without the wait; the request's number would not do.
+            self.waits_for.emit(max(1, error.retry_after or 5), str(error.body.get("reference") or ""))
         else:
             if not isinstance(error, Refused):
                 log.error("log-in failed", exc_info=error)

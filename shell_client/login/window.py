@@ -44,6 +44,7 @@ class LoginWindow(QWidget):
         self._background: Background | None = None
         self._attempt: Attempt | None = None
         self._locked_until = 0.0
+        self._locked_reference = ""
 
         self.setObjectName("page")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -301,9 +302,9 @@ class LoginWindow(QWidget):
         self._look.stop()
         self.logged_in.emit(session)
 
-    def _count_down(self, seconds: int) -> None:
-        self._locked_until = time.monotonic() + seconds
-        self._show_notice(Notice("wait", "too_many", "too_many_do", {"seconds": seconds}))
+    def _count_down(self, seconds: int, reference: str) -> None:
+        self._locked_until, self._locked_reference = time.monotonic() + seconds, reference
+        self._show_notice(Notice("wait", "too_many", self._locked_words(), self._locked_values()))
         self._set_ready()
 
     def _each_second(self) -> None:
@@ -319,8 +320,14 @@ class LoginWindow(QWidget):
             self._locked_until = 0.0
             self._hide_notice()
         else:
-            self.notice.say_plain(self._words("too_many_do", seconds=self._locked_seconds()))
+            self.notice.say_plain(self._words(self._locked_words(), **self._locked_values()))
         self._set_ready()
+
+    def _locked_words(self) -> str:
+        return "too_many_do_reference" if self._locked_reference else "too_many_do"
+
+    def _locked_values(self) -> dict[str, object]:
+        return {"seconds": self._locked_seconds(), "reference": self._locked_reference}
 
     def _locked_seconds(self) -> int:
         return max(1, round(self._locked_until - time.monotonic()))

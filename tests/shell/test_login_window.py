@@ -335,6 +335,23 @@ def test_a_session_that_comes_after_the_person_left_is_ended(till: Till, server:
     assert till.sessions == []
 
 
+@pytest.mark.parametrize("name", ["till", "english"])
+def test_whoever_must_wait_has_a_reference_for_the_manager(
+    name: str, server: TillServer, until: Until, request: pytest.FixtureRequest
+) -> None:
+    person: Till = request.getfixturevalue(name)
+    body = {"code": "too_many_attempts", "requestId": "r-1", "reference": "K7Q-42M"}
+    server.will_answer("/api/v2/login", 429, body, Retry_After="900")
+    person.window.phone.setText("138 0000 0002")
+    person.log_in()
+    until(lambda: person.says)
+
+    assert "K7Q-42M" in person.says
+    assert "900" in person.says or "899" in person.says
+    line = person.window.notice._plain
+    assert line.fontMetrics().horizontalAdvance(line.text()) <= line.width(), "it is one line"
+
+
 def test_too_many_tries_count_down_in_the_button(till: Till, server: TillServer, until: Until) -> None:
     server.will_answer("/api/v2/login", 429, {"code": "too_many_attempts"}, Retry_After="3")
 
