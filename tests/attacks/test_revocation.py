@@ -113,18 +113,3 @@ def test_a_worker_that_lags_brings_no_revoked_session_back(
     assert till.get(SESSION).status_code == 200, "read before it was revoked"
 
     assert (till.get(SESSION).status_code == 200) != guarded
-
-
-def test_a_revocation_while_redis_hangs_counts_once_it_answers_again(
-    gunicorn: Any, make_till: Any, tmp_path: Any
-) -> None:
-    """Redis heard nothing of it and still holds the session's copy, of the same run."""
-    with MortalRedis(tmp_path) as server:
-        origin = gunicorn(WORKERS, REDIS_URL=server.url)
-        manager = make_till(make_staff("manager"), origin=origin).log_in()
-        watched = Watched(make_till, origin)
-
-        with server.frozen():
-            assert manager.post(f"/api/v2/sessions/{watched.session}/revoke").status_code == 204
-
-        watched.over_within_a_second()
