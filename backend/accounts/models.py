@@ -204,6 +204,7 @@ class DeviceBinding(models.Model):
             MongoIndex(keys=[("user", 1), ("boundAt", -1)], name="user_1_boundAt_-1"),
             MongoIndex(keys=[("machineCode", 1), ("boundAt", -1)], name="machineCode_1_boundAt_-1"),
             MongoIndex(keys=[("boundAt", -1)], name="boundAt_-1"),
+            MongoIndex(keys=[("reference", 1)], name="reference_1"),
         ]
 
     def __str__(self) -> str:
@@ -219,8 +220,8 @@ class DeviceBinding(models.Model):
 class BindingQueue(models.Model):
     """The machines that wait for approval for one phone, three at most. `_id` is the phone, known or not.
 
-    `slots` is a list of `{key, machineCode, reference, binding, inside, refused, expiresAt}`; `stamp` changes with
-    each change, which is made only where it is still what was read.
+    `slots` is a list of `{user, key, machineCode, reference, binding, inside, refused, expiresAt}`; `stamp` changes
+    with each change, which is made only where it is still what was read.
     """
 
     slots = DocumentField()

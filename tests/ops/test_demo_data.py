@@ -52,6 +52,24 @@ def test_a_second_run_adds_nothing_and_reopens_the_windows(db):
     assert seller["account"]["bindingWindowUntil"] > clock.now() + timedelta(hours=23)
 
 
+def test_the_demos_first_log_ins_bind_from_this_machine_alone(db):
+    load(now=clock.now())
+
+    assert [cinema["networks"] for cinema in collection("cinemas").find()] == [["127.0.0.0/8", "::1/128"]] * 2
+
+
+def test_whatever_the_default_policy_the_demos_accounts_bind_by_window_until_somebody_chose_otherwise(db, settings):
+    settings.BINDING_POLICY = "approval"
+    load(now=clock.now())
+    assert set(collection("users").distinct("account.bindingPolicy")) == {"window"}
+    chosen = {"account.bindingPolicy": "code", "account.bindingWindowUntil": None}
+    collection("users").update_one({"phone": "13800000002"}, {"$set": chosen})
+
+    load(now=clock.now())
+
+    assert collection("users").find_one({"phone": "13800000002"})["account"]["bindingWindowUntil"] is None
+
+
 def test_a_run_on_the_next_day_plans_one_more_day(db):
     load(now=clock.now())
     before = counts()["showtimes"]

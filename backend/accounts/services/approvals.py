@@ -51,10 +51,15 @@ def waits_for_approval(user: Document | None) -> bool:
     return bool(active and user.get("device") is None and account["bindingPolicy"] == BindingPolicy.APPROVAL)
 
 
-def queue_of(phone: str, *, now: datetime) -> Queue:
-    """Return who waits for `phone`."""
+def queue_of(phone: str, user: Document | None, *, now: datetime) -> Queue:
+    """Return who waits for `phone`, which is `user`'s.
+
+    Places that were taken while nobody had the phone are gone with the account: no manager could approve them.
+    """
     document = collection("bindingQueues").find_one({"_id": phone}) or {}
-    return Queue(document.get("stamp"), [slot for slot in document.get("slots", ()) if slot["expiresAt"] > now])
+    owner = user["_id"] if user else None
+    live = [slot for slot in document.get("slots", ()) if slot["expiresAt"] > now and slot["user"] == owner]
+    return Queue(document.get("stamp"), live)
 
 
 def places_with(queue: Queue, slot: Document) -> tuple[list[Document], Document | None] | None:
@@ -94,6 +99,7 @@ def ask(
     expires = now + timedelta(seconds=settings.APPROVAL_SECONDS)
     binding = ObjectId()
     slot = {
+        "user": user["_id"] if user else None,
         "key": device["keyThumbprint"],
         "machineCode": device["machineCode"],
         "reference": reference,

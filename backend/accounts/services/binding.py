@@ -124,7 +124,8 @@ def _bind(user: Document, device: Document, row: Document, *, by: Actor, now: da
         {"user": user["_id"], "state": State.PENDING.value, "_id": {"$ne": row["_id"]}},
         {"$set": {"state": State.SUPERSEDED.value}},
     )
-    collection("bindingQueues").delete_one({"_id": user["phone"]})
+    # Emptied, not deleted: whoever read it before must see that it changed.
+    collection("bindingQueues").update_one({"_id": user["phone"]}, {"$set": {"slots": [], "stamp": ObjectId()}})
     _write_down(user, device, row, by=by, now=now)
 
 

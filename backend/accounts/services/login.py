@@ -82,7 +82,7 @@ def log_in(attempt: Attempt, *, now: datetime) -> LoggedIn | Waiting:
     admitted, uncopied = False, None
     for _try in range(TRIES):
         user = collection("users").find_one({"phone": attempt.phone})
-        queue = approvals.queue_of(attempt.phone, now=now) if approvals.waits_for_approval(user) else None
+        queue = approvals.queue_of(attempt.phone, user, now=now) if approvals.waits_for_approval(user) else None
         slot = queue.slot_of(key=attempt.proof.key, machine_code=attempt.machine_code) if queue else None
         waits = slot is not None and not slot["refused"]
         if not admitted:

@@ -178,7 +178,7 @@ def test_many_at_once_get_three_places(waiting):
     def ask(number):
         reason = Reason.CONTESTED
         while reason is Reason.CONTESTED:
-            reason = one_asks(user, approvals.queue_of(PHONE, now=clock.now()), f"key-{number}")
+            reason = one_asks(user, approvals.queue_of(PHONE, user, now=clock.now()), f"key-{number}")
         return reason
 
     with ThreadPoolExecutor(8) as pool:
@@ -208,7 +208,7 @@ def one_asks(user, queue, key):
 def test_a_place_is_taken_only_where_the_queue_is_what_was_read(waiting):
     """The control of the race: whoever read before another took a place gets none, and leaves no row."""
     user = collection("users").find_one({"_id": waiting.id})
-    read_by_both = approvals.queue_of(PHONE, now=clock.now())
+    read_by_both = approvals.queue_of(PHONE, user, now=clock.now())
 
     assert one_asks(user, read_by_both, "first") is None
     assert one_asks(user, read_by_both, "second") is Reason.CONTESTED
@@ -322,6 +322,30 @@ def test_an_unknown_phone_waits_like_a_known_one_and_never_becomes_anything(wait
     assert collection("loginLogs").count_documents({"phone": UNKNOWN, "result": "pending"}) == 3
     assert {row["reason"] for row in collection("loginLogs").find({"phone": UNKNOWN})} == {"unknown_phone"}
     assert collection("deviceBindings").count_documents({"phone": UNKNOWN}) == 0
+
+
+def test_who_asked_before_his_account_was_made_waits_anew_and_can_be_approved(managing, cinema, make_till, settings):
+    settings.BINDING_POLICY = "approval"
+    tills = [make_till(PHONE) for _ in range(3)]
+    before = [wait(till) for till in tills]
+    staff = account(PHONE, "approval", [cinema])
+
+    reference = wait(tills[0])
+
+    assert reference not in before
+    assert approve(managing, reference).status_code == 200
+    assert device_of(staff)["keyThumbprint"] == tills[0].key.thumbprint
+
+
+def test_a_place_that_is_taken_while_another_is_approved_does_not_bring_the_old_ones_back(managing, waiting, make_till):
+    user = collection("users").find_one({"_id": waiting.id})
+    reference = wait(make_till(waiting))
+    read_before = approvals.queue_of(PHONE, user, now=clock.now())
+    approve(managing, reference)
+
+    assert one_asks(user, read_before, "late") is Reason.CONTESTED
+    assert approvals.queue_of(PHONE, user, now=clock.now()).slots == []
+    assert rows_of(waiting) == ["active"]
 
 
 def test_an_unknown_phone_is_refused_where_approval_is_not_the_default(make_till, db):
