@@ -226,7 +226,7 @@ def test_a_filter_is_text_and_an_unknown_one_widens_nothing(caller: Caller, desc
             continue
         plain = caller.send(operation, None).json()["results"]
         for name in operation.query:
-            for value in [*ODD_TEXT, '{"$gt":""}', "$ne", "a" * 300, "\0"]:
+            for value in [*ODD_TEXT[::3], '{"$gt":""}', "$ne", "a" * 300, "\0"]:
                 caller.send(operation, None, f"{operation.path}?{name}={quote(value)}")
             for spelled in (f"{name}[$ne]", f"{name}__gt", f"{name}.$where", f"${name}", f"{name}[]", f"__{name}"):
                 answer = caller.send(operation, None, f"{operation.path}?{quote(spelled)}=1")

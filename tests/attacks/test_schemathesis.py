@@ -22,7 +22,7 @@ from tests.attacks.test_other_cinemas import World
 from tests.support.till import Till
 
 ORIGIN = "http://testserver"
-EXAMPLES = 8
+EXAMPLES = 6
 PROMISES = [
     checks.not_a_server_error,
     openapi_checks.status_code_conformance,

@@ -21,7 +21,7 @@ from tests.support.till import Answer, DeviceKey, Till
 CASHIERS = 20
 PER_SECOND = 10
 SECONDS = 11
-SAMPLES = 120
+SAMPLES = 80
 OWN = {"reference", "requestId", "retryAfter", "detail"}
 MakeTill = Callable[..., Till]
 
