@@ -26,7 +26,10 @@ if not REDIS_URL:
     raise ImproperlyConfigured("REDIS_URL is not set: production keeps throttles and replay in Redis.")
 
 MONGO_URI = env.required("MONGO_URI")
-DATABASES = {"default": mongo_database("django_mongodb_backend", MONGO_URI)}
+# How long one call of the database may take, its retries and `maxTimeMS` included; 0: as long as it takes.
+MONGO_QUERY_SECONDS = env.number("MONGO_QUERY_SECONDS", 0)
+MONGO_LIMIT: dict[str, object] = {"timeoutMS": MONGO_QUERY_SECONDS * 1000} if MONGO_QUERY_SECONDS else {}
+DATABASES = {"default": mongo_database("django_mongodb_backend", MONGO_URI, **MONGO_LIMIT)}
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 365 * 24 * 3600

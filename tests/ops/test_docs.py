@@ -118,5 +118,13 @@ def test_both_languages_have_the_same_pages_and_sections() -> None:
 
 
 def test_the_examples_of_the_environment_are_described() -> None:
-    examples = re.findall(r"^([A-Z_]+)=", text_of(ROOT / ".env.example"), re.MULTILINE)
-    assert set(examples) - set(ROW.findall(text_of(READMES[0]))) == set()
+    lines = text_of(ROOT / ".env.example").splitlines()
+    names = [line.partition("=")[0] for line in lines if re.match(r"[A-Z_]+=", line)]
+    of_the_stack = set(re.findall(r"\$\{([A-Z_]+)", text_of(ROOT / "docker-compose.prod.yml")))
+
+    assert set(names) - set(ROW.findall(text_of(READMES[0]))) - of_the_stack == set()
+    assert of_the_stack - set(names) == set()
+    for number, line in enumerate(lines):
+        if line.partition("=")[0] in names:
+            above = next(other for other in reversed(lines[:number]) if other.partition("=")[0] not in names)
+            assert re.match(r"# +(?!-)", above), f"{line} is not explained"

@@ -130,3 +130,9 @@ def test_the_command_sweeps_once_and_says_what_it_did(showtime, capsys):
     call_command("sweep", "--once")
 
     assert "expired 1" in capsys.readouterr().out
+
+
+def test_a_health_check_sees_that_the_command_goes_on(db, tmp_path):
+    call_command("sweep", "--once", "--alive", str(tmp_path / "alive"))
+
+    assert (tmp_path / "alive").exists()

@@ -1,4 +1,4 @@
-"""`manage.py sweep [--once]`: end lapsed holds and finish what a crash left, every two seconds.
+"""`manage.py sweep [--once] [--alive FILE]`: end lapsed holds and finish what a crash left, every two seconds.
 
 A revocation whose process was killed before Redis heard of it is such a thing too.
 """
@@ -6,6 +6,7 @@ A revocation whose process was killed before Redis heard of it is such a thing t
 import logging
 import time
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -26,10 +27,11 @@ class Command(BaseCommand):
     help = "Ends lapsed holds and finishes what a crash left, every 2 seconds."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take `--once`."""
+        """Take `--once` and `--alive`."""
         parser.add_argument("--once", action="store_true", help="sweep once and end")
+        parser.add_argument("--alive", type=Path, metavar="FILE", help="touch this file after each round")
 
-    def handle(self, *_args: Any, once: bool = False, **_options: Any) -> None:
+    def handle(self, *_args: Any, once: bool = False, alive: Path | None = None, **_options: Any) -> None:
         """Sweep, again and again; a database that is away is asked again."""
         while True:
             try:
@@ -44,6 +46,8 @@ class Command(BaseCommand):
                     self.stdout.write(
                         f"expired {swept.expired}, finished {swept.finished}, dropped {swept.claims} claims"
                     )
+            if alive is not None:  # a health check sees that it goes on, with or without a database
+                alive.touch()
             if once:
                 return
             time.sleep(EVERY_SECONDS)

@@ -1,0 +1,204 @@
+"""Make the replica set and its users. A one-shot job; it may be run again at any time, and then mends what differs.
+
+Each credential is a secret of one line, `name:password`: a second name beside the first is how a password is changed
+while both still work. `--retire` then drops the users of our roles that no secret names any more.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+Document = dict[str, Any]
+
+MEMBERS = ("mongo1:27017", "mongo2:27017", "mongo3:27017")
+REPLICA_SET = "rs0"
+PATIENCE_SECONDS = 180.0
+NOT_YET_INITIALISED, ALREADY_INITIALISED, NO_ROLE, NO_USER = 94, 23, 31, 11
+
+READ = ("find",)
+APPEND = ("find", "insert")  # what was logged stays, whoever takes the application over
+CHANGE = ("find", "insert", "update", "remove")
+# Every collection of the application, by name: one that is not here is out of its reach.
+APP_COLLECTIONS: Mapping[str, Sequence[str]] = {
+    "loginLogs": APPEND,
+    "securityLogs": APPEND,
+    "changeLog": APPEND,
+    "django_admin_log": APPEND,
+    "appState": READ,
+    "auth_group": READ,
+    "auth_group_permissions": READ,
+    "auth_permission": READ,
+    "django_content_type": READ,
+    "bindingQueues": CHANGE,
+    "cinemas": CHANGE,
+    "clientReleases": CHANGE,
+    "deviceBindings": CHANGE,
+    "django_session": CHANGE,
+    "dpopReplays": CHANGE,
+    "films": CHANGE,
+    "hallLayouts": CHANGE,
+    "hallSchedules": CHANGE,
+    "halls": CHANGE,
+    "idempotencyKeys": CHANGE,
+    "orders": CHANGE,
+    "seatMaps": CHANGE,
+    "showtimes": CHANGE,
+    "staffSessions": CHANGE,
+    "users": CHANGE,
+}
+
+
+def roles(database: str) -> dict[str, Document]:
+    """Return our roles by the user that has each, as `createRole` takes them; the database is the application's."""
+    scratch = f"{database}_drill"  # where a restore is tried out
+    return {
+        "app": {
+            "privileges": [
+                {"resource": {"db": database, "collection": collection}, "actions": list(actions)}
+                for collection, actions in APP_COLLECTIONS.items()
+            ],
+            "roles": [],
+        },
+        "migrate": {
+            "privileges": [],
+            "roles": [{"role": "readWrite", "db": database}, {"role": "dbAdmin", "db": database}],
+        },
+        # Not the built-in role of that name, which reads every database with its users and their keys.
+        "backup": {
+            "privileges": [],
+            "roles": [
+                {"role": "read", "db": database},
+                {"role": "readWrite", "db": scratch},
+                {"role": "dbAdmin", "db": scratch},
+            ],
+        },
+        "monitor": {
+            "privileges": [],
+            "roles": [{"role": "clusterMonitor", "db": "admin"}, {"role": "read", "db": "local"}],
+        },
+    }
+
+
+def role_name(user: str) -> str:
+    """Return what our role for `user` is called; MongoDB's own have names like `backup`."""
+    return f"cinema-{user}"
+
+
+def credential(name: str) -> tuple[str, str]:
+    """Return user and password of the secret `name`; exits with a line where it is none."""
+    file = Path(os.environ.get("SECRETS_DIR", "/run/secrets")) / name
+    try:
+        user, colon, password = file.read_text(encoding="utf-8").strip().partition(":")
+    except OSError as error:
+        sys.exit(f"{file}: {error.strerror}")
+    if not user or not colon or len(password) < 32:
+        sys.exit(f"{file} must hold one line, name:password, with a password of 32 characters or more.")
+    return user, password
+
+
+def initiate(client: MongoClient[Document]) -> None:
+    """Initiate the replica set through its first member where nobody has yet."""
+    members = [{"_id": number, "host": host} for number, host in enumerate(MEMBERS)]
+    try:
+        client.admin.command("replSetGetStatus")
+    except OperationFailure as error:
+        if error.code != NOT_YET_INITIALISED:
+            raise
+        try:
+            client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": members})
+            print(f"Initiated {REPLICA_SET}: {', '.join(MEMBERS)}", flush=True)
+        except OperationFailure as initiating:
+            if initiating.code != ALREADY_INITIALISED:
+                raise
+
+
+def ensure_role(client: MongoClient[Document], user: str, role: Document) -> None:
+    """Make our role for `user`, or give it exactly these rights again."""
+    try:
+        client.admin.command("updateRole", role_name(user), **role)
+    except OperationFailure as error:
+        if error.code != NO_ROLE:
+            raise
+        client.admin.command("createRole", role_name(user), **role)
+
+
+def ensure_user(client: MongoClient[Document], name: str, password: str, role: str) -> None:
+    """Make the user `name`, or give it this password and this one role again."""
+    rights: Document = {"pwd": password, "roles": [{"role": role, "db": "admin"}]}
+    try:
+        client.admin.command("updateUser", name, **rights)
+    except OperationFailure as error:
+        if error.code != NO_USER:
+            raise
+        client.admin.command("createUser", name, **rights)
+
+
+def retire(client: MongoClient[Document], keep: Mapping[str, str]) -> None:
+    """Drop every user of our roles but those whom a secret names: `keep` says by role who stays."""
+    for user in client.admin.command("usersInfo")["users"]:
+        held = {role["role"] for role in user["roles"]}
+        if any(role in held and user["user"] != name for role, name in keep.items()):
+            client.admin.command("dropUser", user["user"])
+            print(f"Dropped the user {user['user']}", flush=True)
+
+
+def prepare(client: MongoClient[Document], database: str, *, retiring: bool) -> None:
+    """Make roles and users on a primary."""
+    keep = {}
+    for user, role in roles(database).items():
+        ensure_role(client, user, role)
+        name, password = credential(f"mongo_{user}")
+        ensure_user(client, name, password, role_name(user))
+        keep[role_name(user)] = name
+    print(f"Users: {', '.join(keep.values())}", flush=True)
+    if retiring:
+        retire(client, keep)
+
+
+def change_root(client: MongoClient[Document], user: str) -> None:
+    """Give the first user the password that stands on standard input."""
+    password = sys.stdin.readline().strip()
+    if len(password) < 32:
+        sys.exit("The new password must have 32 characters or more.")
+    client.admin.command("updateUser", user, pwd=password)
+    print(f"Changed the password of {user}", flush=True)
+
+
+def patiently(what: str, *, seconds: float, attempt: Callable[[], object]) -> None:
+    """Call `attempt` until it succeeds; exits with a line when it still fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            attempt()
+        except PyMongoError as error:
+            if time.monotonic() > deadline:
+                sys.exit(f"{what}: {error}")
+            time.sleep(2)
+        else:
+            return
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Do it all; `--retire` drops former users, `--change-root` changes the first user's password instead."""
+    user = os.environ.get("MONGO_ROOT_USER", "root")
+    file = Path(os.environ.get("SECRETS_DIR", "/run/secrets")) / "mongo_root_password"
+    password = file.read_text(encoding="utf-8").strip()
+    options: Document = {"username": user, "password": password, "serverSelectionTimeoutMS": 5000}
+    with MongoClient[Document](MEMBERS[0], directConnection=True, **options) as first:
+        patiently("The replica set", seconds=PATIENCE_SECONDS, attempt=lambda: initiate(first))
+    with MongoClient[Document](list(MEMBERS), replicaSet=REPLICA_SET, w="majority", **options) as client:
+        patiently("The primary", seconds=PATIENCE_SECONDS, attempt=lambda: client.admin.command("ping"))
+        if "--change-root" in arguments:
+            change_root(client, user)
+        else:
+            prepare(client, os.environ.get("MONGO_DB", "userdb"), retiring="--retire" in arguments)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

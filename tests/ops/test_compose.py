@@ -1,0 +1,320 @@
+"""docker-compose.prod.yml and the image: every rule for every service, read from the files."""
+
+import re
+import runpy
+import stat
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.apps import apps
+from django_mongodb_backend.models import EmbeddedModel
+
+ROOT = Path(__file__).resolve().parents[2]
+FILE = ROOT / "docker-compose.prod.yml"
+STACK: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = STACK["services"]
+JOBS = {"mongo-init", "migrate", "static"}
+MEMBERS = {"mongo1", "mongo2", "mongo3"}
+OF_OUR_IMAGE = {"mongo-init", "migrate", "static", "till", "office", "sweeper"}
+WITH_A_WAY_OUT = {"nginx"}
+USERS = {"app": "10001", "mongo": "999", "redis": "999", "nginx": "101"}  # of the images
+PLACE = re.compile(r"\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")
+
+every_service = pytest.mark.parametrize("name", sorted(SERVICES))
+every_lasting_service = pytest.mark.parametrize("name", sorted(set(SERVICES) - JOBS))
+
+
+def image_of(service: dict[str, Any]) -> str:
+    """Return the image with the defaults of its places."""
+    return PLACE.sub(lambda place: place[3] or "", service["image"])
+
+
+def words(command: str | Sequence[str]) -> list[str]:
+    return command.split() if isinstance(command, str) else list(command)
+
+
+# --- Every service ----------------------------------------------------------------------------------------------------
+def test_the_stack_has_its_parts() -> None:
+    assert set(SERVICES) == {*MEMBERS, *JOBS, "redis-state", "redis-cache", "till", "office", "sweeper", "nginx"}
+
+
+@every_service
+def test_its_image_is_pinned(name: str) -> None:
+    _repository, colon, tag = image_of(SERVICES[name]).partition(":")
+    assert colon
+    assert "latest" not in tag
+    if name not in OF_OUR_IMAGE:
+        assert re.match(r"\d+\.\d+\.\d+(-[a-z]+)?(@sha256:[0-9a-f]{64})?$", tag), tag
+
+
+@every_service
+def test_its_root_is_read_only_and_it_has_no_rights(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "cap_add" not in service
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "devices", "pid", "ipc", "userns_mode", "container_name"} & set(service)
+
+
+@every_service
+def test_it_is_not_root(name: str) -> None:
+    assert SERVICES[name].get("user", "") not in {"root", "0", "0:0"}
+    assert SERVICES[name].get("user") or name in OF_OUR_IMAGE  # whose Dockerfile says who
+
+
+@every_service
+def test_its_memory_and_its_processes_are_limited(name: str) -> None:
+    assert re.fullmatch(r"\d+[mg]", SERVICES[name]["mem_limit"])
+    assert 0 < SERVICES[name]["pids_limit"] <= 500
+    for mount in SERVICES[name].get("tmpfs", []):
+        assert re.search(r":size=\d+m\b", mount), mount
+
+
+@every_service
+def test_its_logs_rotate(name: str) -> None:
+    logging = SERVICES[name]["logging"]
+    assert logging["driver"] == "json-file"
+    assert set(logging["options"]) == {"max-size", "max-file"}
+
+
+@every_service
+def test_it_starts_again_unless_it_is_a_job(name: str) -> None:
+    assert SERVICES[name]["restart"] == ("no" if name in JOBS else "unless-stopped")
+
+
+@every_lasting_service
+def test_it_has_a_healthcheck_with_all_its_times(name: str) -> None:
+    check = SERVICES[name]["healthcheck"]
+    assert check["test"][0] in {"CMD", "CMD-SHELL"}
+    assert {"interval", "timeout", "retries", "start_period"} <= set(check)
+
+
+@pytest.mark.parametrize("name", sorted(JOBS))
+def test_a_job_is_judged_by_its_exit_status(name: str) -> None:
+    assert SERVICES[name]["healthcheck"] == {"disable": True}
+
+
+@every_service
+def test_it_waits_for_health_and_completion(name: str) -> None:
+    for other, how in SERVICES[name].get("depends_on", {}).items():
+        wanted = "service_completed_successfully" if other in JOBS else "service_healthy"
+        if name == "mongo-init":  # members become healthy by it
+            wanted = "service_started"
+        assert how == {"condition": wanted}, other
+
+
+# --- Networks, ports, volumes, secrets --------------------------------------------------------------------------------
+def test_nginx_alone_publishes_ports() -> None:
+    assert [name for name, service in SERVICES.items() if "ports" in service] == ["nginx"]
+    assert [place for service in SERVICES.values() for place in service.get("expose", [])] == []
+
+
+def test_every_network_is_internal_but_that_of_the_front_door() -> None:
+    open_networks = {name for name, network in STACK["networks"].items() if not network.get("internal")}
+    assert open_networks == {"edge"}
+    assert {name for name, service in SERVICES.items() if open_networks & set(networks_of(service))} == WITH_A_WAY_OUT
+
+
+def networks_of(service: dict[str, Any]) -> list[str]:
+    return [] if service.get("network_mode") == "none" else service["networks"]
+
+
+@every_service
+def test_it_is_in_its_networks_alone(name: str) -> None:
+    expected = {"till": ["app", "data"], "office": ["app", "data"], "nginx": ["edge", "app"], "static": []}
+    assert networks_of(SERVICES[name]) == expected.get(name, ["data"])
+    assert set(networks_of(SERVICES[name])) <= set(STACK["networks"])
+
+
+@every_service
+def test_what_it_mounts_from_the_host_is_read_only_and_there(name: str) -> None:
+    for volume in SERVICES[name].get("volumes", []):
+        source, _target, *mode = volume.split(":")
+        if source.startswith("."):
+            assert mode == ["ro"], volume
+            assert (ROOT / source).exists(), volume
+            assert source.split("/")[1] in {"docker", "nginx"}, volume
+        else:
+            assert source in STACK["volumes"], volume
+
+
+def test_each_volume_of_data_has_one_writer() -> None:
+    writers: dict[str, list[str]] = {name: [] for name in STACK["volumes"]}
+    for name, service in SERVICES.items():
+        for volume in service.get("volumes", []):
+            source, _target, *mode = volume.split(":")
+            if source in writers and mode != ["ro"]:
+                writers[source].append(name)
+    owners = {name: [name] for name in (*MEMBERS, "redis-state")}
+    assert writers == {**owners, "static": ["static"]}
+
+
+@every_service
+def test_its_secrets_are_files_and_stand_in_no_variable(name: str) -> None:
+    service = SERVICES[name]
+    assert set(service.get("secrets", [])) <= set(STACK["secrets"])
+    for variable, value in service.get("environment", {}).items():
+        assert variable.endswith("_FILE") or not re.search(r"SECRET|PASSWORD|URI$|_URL$|KEY", variable), variable
+        if str(value).startswith("/run/secrets/"):
+            assert variable.endswith("_FILE")
+            assert value.removeprefix("/run/secrets/") in service["secrets"], variable
+
+
+def test_no_secret_stands_in_the_file() -> None:
+    for name, secret in STACK["secrets"].items():
+        assert secret == {"file": f"${{SECRETS_DIR:-./secrets}}/{name}"}
+    assert not re.search(r"://[^/\s]*:[^/\s]*@", FILE.read_text(encoding="utf-8"))
+
+
+# --- The parts --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", sorted(MEMBERS))
+def test_a_member_of_the_set_wants_to_know_who_asks(name: str) -> None:
+    member = SERVICES[name]
+    command = words(member["command"])
+    assert command[command.index("--replSet") + 1] == "rs0"
+    assert {"--auth", "--keyFile"} <= set(command)
+    assert int(image_of(member).partition(":")[2].split(".")[0]) >= 8
+    assert "setName" in " ".join(member["healthcheck"]["test"])  # the server of the first start looks writable too
+    assert ("MONGO_INITDB_ROOT_USERNAME" in member["environment"]) == (name == "mongo1")  # the others join empty
+
+
+def test_redis_keeps_its_state_and_may_lose_its_cache() -> None:
+    state, cache = ((ROOT / "docker" / "redis" / f"{name}.conf").read_text("utf-8") for name in ("state", "cache"))
+    assert "appendonly yes\n" in state
+    assert "maxmemory-policy noeviction\n" in state
+    assert "appendonly no\n" in cache
+    assert "maxmemory-policy allkeys-lru\n" in cache
+    for name in ("state", "cache"):
+        assert words(SERVICES[f"redis-{name}"]["command"]) == [name, f"redis_{name}_password"]
+
+
+def test_tills_and_office_are_one_image_with_limits_of_their_own() -> None:
+    till, office = SERVICES["till"], SERVICES["office"]
+    assert till["deploy"] == {"replicas": 2}
+    assert {SERVICES[name]["image"] for name in OF_OUR_IMAGE} == {till["image"]}
+    limits = {name: SERVICES[name]["environment"]["MONGO_QUERY_SECONDS"] for name in ("till", "office", "migrate")}
+    assert limits == {"till": "2", "office": "30", "migrate": "0"}
+    assert office["cpu_shares"] < 1024
+
+
+def test_the_number_of_processes_that_throttles_are_divided_by_is_the_true_one() -> None:
+    told = PLACE.fullmatch(SERVICES["till"]["environment"]["WEB_CONCURRENCY"])
+    workers = PLACE.fullmatch(SERVICES["till"]["environment"]["GUNICORN_WORKERS"])
+    assert told is not None
+    assert workers is not None
+    assert int(told[3]) == int(workers[3]) * (SERVICES["till"]["deploy"]["replicas"] + 1)
+
+
+@pytest.mark.parametrize("name", ["till", "office"])
+def test_an_outage_of_the_database_makes_no_container_unwell(name: str) -> None:
+    asked = " ".join(SERVICES[name]["healthcheck"]["test"])
+    assert "/healthz" in asked
+    assert "readyz" not in FILE.read_text(encoding="utf-8")
+
+
+def test_the_application_trusts_the_network_of_nginx_alone() -> None:
+    (network,) = STACK["networks"]["app"]["ipam"]["config"]
+    assert SERVICES["till"]["environment"]["TRUSTED_PROXIES"] == network["subnet"]
+    assert {name for name, service in SERVICES.items() if "app" in networks_of(service)} == {"nginx", "till", "office"}
+
+
+def test_everything_waits_for_the_migrations() -> None:
+    for name in ("till", "office", "sweeper"):
+        assert "migrate" in SERVICES[name]["depends_on"]
+    assert "mongo-init" in SERVICES["migrate"]["depends_on"]
+    assert set(SERVICES["nginx"]["depends_on"]) == {"till", "office", "static"}
+
+
+def test_the_migrating_job_does_its_three_things() -> None:
+    script = (ROOT / "docker" / "migrate.sh").read_text(encoding="utf-8")
+    assert re.findall(r"manage\.py (\w+.*)", script) == ["migrate --noinput", "create_indexes", "check --deploy"]
+
+
+# --- The image --------------------------------------------------------------------------------------------------------
+def stages() -> Iterator[list[str]]:
+    """Yield the lines of each stage of the Dockerfile, continuations joined."""
+    text = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    starts = [number for number, line in enumerate(lines) if line.startswith("FROM")]
+    for number, start in enumerate(starts):
+        yield lines[start : starts[number + 1] if number + 1 < len(starts) else None]
+
+
+def test_the_image_is_built_in_stages_on_a_pinned_base() -> None:
+    text = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
+    assert len(list(stages())) == 2
+    assert re.search(r"^ARG PYTHON_IMAGE=python:\d+\.\d+\.\d+-slim-bookworm$", text, re.MULTILINE)
+    assert "latest" not in text
+    assert "ADD " not in text
+
+
+def test_its_requirements_are_locked_with_hashes() -> None:
+    build, _final = stages()
+    (install,) = [line for line in build if "pip install" in line]
+    assert {"--require-hashes", "--no-deps", "--only-binary"} <= set(install.split())
+    assert "requirements/prod.txt" in install
+    blocks = re.split(r"\n(?=\S)", (ROOT / "requirements" / "prod.txt").read_text(encoding="utf-8"))
+    assert all("--hash=sha256:" in block for block in blocks if "==" in block.split("\n", 1)[0])
+
+
+def test_its_last_stage_has_no_build_tools_and_no_root() -> None:
+    _build, final = stages()
+    steps = "\n".join(final)
+    assert not re.search(r"apt-get|\bgcc\b|build-essential|pip install|-dev\b", steps)
+    assert final[[line.startswith("USER") for line in final].index(True)] == f"USER {USERS['app']}:{USERS['app']}"
+    assert not [line for line in final[final.index(f"USER {USERS['app']}:{USERS['app']}") :] if line.startswith("RUN")]
+
+
+def test_no_secret_is_baked_in() -> None:
+    for stage in stages():
+        for line in stage:
+            assert not re.match(r"(ARG|ENV) .*(SECRET|PASSWORD|KEY)", line), line
+
+
+def test_development_stays_out_of_the_image() -> None:
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    kept = [line[1:] for line in ignored if line.startswith("!")]
+    assert "*" in ignored
+    assert sorted(kept) == ["backend", "docker", "manage.py", "requirements/prod.txt"]
+    assert "backend/devtools" in ignored
+
+
+def test_gunicorn_is_set_as_the_plan_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WEB_CONCURRENCY", raising=False)
+    monkeypatch.delenv("GUNICORN_WORKERS", raising=False)
+    settings = runpy.run_path(str(ROOT / "docker" / "gunicorn.conf.py"))
+    assert (settings["workers"], settings["timeout"], settings["preload_app"]) == (4, 120, False)
+    assert settings["graceful_timeout"] < 45 == int(SERVICES["till"]["stop_grace_period"].rstrip("s"))
+    assert 0 < settings["max_requests_jitter"] < settings["max_requests"]
+
+    monkeypatch.setenv("WEB_CONCURRENCY", "12")
+    assert runpy.run_path(str(ROOT / "docker" / "gunicorn.conf.py"))["workers"] == 12
+    monkeypatch.setenv("GUNICORN_WORKERS", "3")
+    assert runpy.run_path(str(ROOT / "docker" / "gunicorn.conf.py"))["workers"] == 3
+
+
+# --- Scripts ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("script", sorted((ROOT / "docker").rglob("*.sh")), ids=lambda script: script.name)
+def test_a_script_says_what_it_does_and_parses(script: Path) -> None:
+    lines = script.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "#!/bin/sh"
+    assert lines[1].startswith("# ")
+    assert "set -eu" in lines
+    assert stat.S_IMODE(script.stat().st_mode) & 0o100
+    assert subprocess.run(["sh", "-n", str(script)], check=False).returncode == 0
+
+
+# --- The users of the database ----------------------------------------------------------------------------------------
+def test_every_collection_of_the_application_is_in_its_role() -> None:
+    tables = {
+        model._meta.db_table
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.managed and not model._meta.proxy and not issubclass(model, EmbeddedModel)
+    }
+    granted = runpy.run_path(str(ROOT / "docker" / "mongo" / "init.py"))["APP_COLLECTIONS"]
+    assert set(granted) == tables | {"appState"}

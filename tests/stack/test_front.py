@@ -1,0 +1,235 @@
+"""The container's nginx: its script fills in the same templates; the allow-list, the groups, a server that is away."""
+
+import http.client
+import os
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from backend.devtools.certificates import ensure_certificates
+from backend.devtools.children import CannotStart, Child, free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+FORGED = {"X-Forwarded-For": "192.0.2.7", "X-Real-IP": "192.0.2.7", "Forwarded": "for=192.0.2.7"}
+BACK_OFFICE = [
+    "/admin/",
+    "/ADMIN/login/",
+    "//admin/",
+    "/%61dmin/",
+    "/till/../admin/",
+    "/till/%2e%2e/admin/",
+    "/admin%2f",
+]
+
+
+class Application(ThreadingHTTPServer):
+    """A server of the application: it answers with its name, and remembers what it was asked."""
+
+    daemon_threads = True
+
+    def __init__(self, name: str) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.name = name
+        self.asked: list[str] = []
+        self.gone = False
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server_port}"
+
+    def leave(self) -> None:
+        """Take no more connections."""
+        if not self.gone:
+            self.gone = True
+            self.shutdown()
+            self.server_close()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers all but `/cut`, whose connection it cuts after it has read the request."""
+
+    server: Application
+
+    def do_GET(self) -> None:
+        self.server.asked.append(f"{self.command} {self.path}")
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == "/cut":
+            self.close_connection = True
+            return
+        self.send_response(200)
+        self.send_header("X-Server", self.server.name)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *args: object) -> None:
+        """Stay quiet."""
+
+
+class Front:
+    """A running nginx, as the container's script starts it."""
+
+    def __init__(self, port: int, ca_file: Path) -> None:
+        self.port = port
+        self.context = ssl.create_default_context(cafile=str(ca_file))
+
+    def ask(self, path: str, method: str = "GET", headers: dict[str, str] | None = None) -> http.client.HTTPResponse:
+        """Ask for a path exactly as it is written: other clients make it harmless first."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20, context=self.context)
+        try:
+            connection.request(method, path, body="x" if method == "POST" else None, headers=headers or {})
+            answer = connection.getresponse()
+            answer.read()
+        finally:
+            connection.close()
+        return answer
+
+    def serves(self) -> bool:
+        try:
+            return self.ask("/healthz").status == 200
+        except OSError:
+            return False
+
+
+@pytest.fixture
+def servers() -> Iterator[dict[str, Application]]:
+    """Return two tills and an office."""
+    made = {name: Application(name) for name in ("till-1", "till-2", "office")}
+    yield made
+    for server in made.values():
+        server.leave()
+
+
+@pytest.fixture
+def start(tmp_path: Path, servers: dict[str, Application]) -> Iterator[Callable[..., Front]]:
+    """Start nginx by the container's script, with the variables given on top."""
+    ca_file, certificate, key = ensure_certificates(tmp_path / "tls")
+    children: list[Child] = []
+
+    def begin(**variables: str) -> Front:
+        run_dir = tmp_path / "run"
+        run_dir.mkdir(exist_ok=True)
+        front = Front(free_port(), ca_file)
+        tills = [f"server {servers[name].address} max_fails=2 fail_timeout=5s;" for name in ("till-1", "till-2")]
+        environment = {
+            "PATH": f"{os.environ['PATH']}:/usr/sbin",
+            "RUN_DIR": str(run_dir),
+            "CONF_DIR": str(ROOT / "nginx" / "conf"),
+            "STATIC_PARENT": str(tmp_path),
+            "ERROR_LOG": str(run_dir / "error.log"),
+            "ACCESS_LOG": str(run_dir / "access.log"),
+            "LISTEN": f"127.0.0.1:{front.port}",
+            "REDIRECT_LISTEN": f"127.0.0.1:{free_port()}",
+            "TLS_CERTIFICATE": str(certificate),
+            "TLS_KEY": str(key),
+            "PUBLIC_ORIGIN": f"https://127.0.0.1:{front.port}",
+            "TILL_SERVERS": " ".join(tills),
+            "OFFICE_SERVERS": f"server {servers['office'].address};",
+            "ADMIN_ALLOW": "all",
+            # Started by root, workers would become `nobody`, who may not read a home directory.
+            "NGINX_GLOBAL": "user root; " if os.geteuid() == 0 else "",
+        }
+        script = ["/bin/sh", str(ROOT / "docker" / "nginx" / "entry.sh")]
+        child = Child("nginx", script, environment={**environment, **variables}, log=tmp_path / "nginx.log")
+        children.append(child)
+        child.wait_until(front.serves, seconds=10)
+        for server in servers.values():
+            server.asked.clear()
+        return front
+
+    yield begin
+    for child in children:
+        child.stop()
+
+
+@pytest.mark.parametrize(
+    ("path", "group"),
+    [
+        ("/", "till"),
+        ("/till/", "till"),
+        ("/api/v2/login", "till"),
+        ("/api/v2/session", "till"),
+        ("/api/v2/orders", "till"),
+        ("/admin/", "office"),
+        ("/api/docs/", "office"),
+        ("/api/schema/", "office"),
+        ("/api/v2/users", "office"),
+        ("/api/v2/users/1/unbind-device", "office"),
+        ("/api/v2/login-logs", "office"),
+        ("/api/v2/sessions", "office"),
+    ],
+)
+def test_what_managers_ask_takes_no_worker_from_the_tills(start: Callable[..., Front], path: str, group: str) -> None:
+    assert (start().ask(path).headers["X-Server"] or "").startswith(group)
+
+
+@pytest.mark.parametrize("path", BACK_OFFICE)
+def test_a_stranger_reaches_the_back_office_by_no_spelling_and_no_header(
+    start: Callable[..., Front], servers: dict[str, Application], path: str
+) -> None:
+    front = start(ADMIN_ALLOW="192.0.2.0/24, 2001:db8::/48")
+
+    assert front.ask(path, headers=FORGED).status == 403
+    assert [server.asked for server in servers.values()] == [[], [], []]
+
+
+def test_one_of_the_list_reaches_it(start: Callable[..., Front]) -> None:
+    assert start(ADMIN_ALLOW="192.0.2.0/24,127.0.0.0/8").ask("/admin/").headers["X-Server"] == "office"
+
+
+def test_a_load_balancer_ahead_is_believed_where_it_is_named(start: Callable[..., Front]) -> None:
+    front = start(ADMIN_ALLOW="192.0.2.0/24", PROXIES_AHEAD="127.0.0.1")
+
+    assert front.ask("/admin/", headers={"X-Forwarded-For": "192.0.2.7"}).status == 200
+    assert front.ask("/admin/", headers={"X-Forwarded-For": "198.51.100.7"}).status == 403
+    assert front.ask("/admin/", headers={"X-Forwarded-For": "192.0.2.7, 198.51.100.7"}).status == 403
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/METRICS/", "/ops/", "/ops"])
+def test_what_is_for_the_inside_is_not_there(start: Callable[..., Front], path: str) -> None:
+    assert start().ask(path).status == 404
+
+
+@pytest.mark.parametrize("variable", ["ADMIN_ALLOW", "PUBLIC_ORIGIN", "TILL_SERVERS"])
+def test_a_missing_variable_stops_the_start_and_is_named(start: Callable[..., Front], variable: str) -> None:
+    with pytest.raises(CannotStart, match=variable):
+        start(**{variable: ""})
+
+
+def test_a_network_that_is_none_stops_the_start(start: Callable[..., Front]) -> None:
+    with pytest.raises(CannotStart):
+        start(ADMIN_ALLOW="10.0.0")
+
+
+def test_a_till_server_that_is_away_costs_nobody_a_request(
+    start: Callable[..., Front], servers: dict[str, Application]
+) -> None:
+    front = start()
+    servers["till-1"].leave()
+
+    assert {front.ask("/api/v2/orders", method).status for method in ("GET", "POST") for _ in range(8)} == {200}
+    assert len(servers["till-2"].asked) == 16
+
+
+def test_a_sale_that_was_sent_is_not_sent_again(start: Callable[..., Front], servers: dict[str, Application]) -> None:
+    answer = start().ask("/cut", "POST")
+
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert sum(len(server.asked) for server in servers.values()) == 1
+
+
+def test_with_no_server_at_all_it_says_so_in_json(start: Callable[..., Front], servers: dict[str, Application]) -> None:
+    front = start()
+    for name in ("till-1", "till-2"):
+        servers[name].leave()
+
+    answer = front.ask("/api/v2/orders", "POST")
+
+    assert (answer.status, answer.headers["Content-Type"]) == (503, "application/problem+json")
+    assert front.ask("/admin/").status == 200
