@@ -1,12 +1,14 @@
 #!/bin/sh
 # Make every secret that docker-compose.prod.yml mounts, as files that one user each can read (mode 600).
-#   sudo docker/secrets.sh [DIRECTORY]        the directory is ./secrets by default, or $SECRETS_DIR
+#   sudo docker/secrets.sh [DIRECTORY]        by default SECRETS_DIR of .env, or ./secrets
 # What is there already stays as it is: it may be run again, and makes only what is missing.
 # The names of the hosts in the addresses are the services of docker-compose.prod.yml.
 set -eu
 umask 077
-directory=${1:-${SECRETS_DIR:-secrets}}
-database=${MONGO_DB:-userdb}
+cd "$(dirname "$0")/.."
+setting() { if [ -e .env ]; then sed -n "s/^$1=//p" .env; fi; }
+directory=${1:-$(setting SECRETS_DIR)} database=$(setting MONGO_DB)
+: "${directory:=secrets}" "${database:=userdb}"
 mkdir -p "$directory"
 chmod 700 "$directory"
 

@@ -22,7 +22,7 @@ MEMBERS = {"mongo1", "mongo2", "mongo3"}
 OF_OUR_IMAGE = {"mongo-init", "migrate", "static", "till", "office", "sweeper"}
 WITH_A_WAY_OUT = {"nginx"}
 USERS = {"app": "10001", "mongo": "999", "redis": "999", "nginx": "101"}  # of the images
-PLACE = re.compile(r"\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")
+PLACE = re.compile(r"\$\{([A-Z0-9_]+)(?::([-?])([^}]*))?\}")
 
 every_service = pytest.mark.parametrize("name", sorted(SERVICES))
 every_lasting_service = pytest.mark.parametrize("name", sorted(set(SERVICES) - JOBS))
@@ -233,6 +233,30 @@ def test_everything_waits_for_the_migrations() -> None:
 def test_the_migrating_job_does_its_three_things() -> None:
     script = (ROOT / "docker" / "migrate.sh").read_text(encoding="utf-8")
     assert re.findall(r"manage\.py (\w+.*)", script) == ["migrate --noinput", "create_indexes", "check --deploy"]
+
+
+# --- A second machine -------------------------------------------------------------------------------------------------
+def overlay(name: str) -> dict[str, Any]:
+    made: dict[str, Any] = yaml.safe_load((ROOT / "docker" / f"compose.{name}.yml").read_text(encoding="utf-8"))
+    assert set(made["services"]) <= set(SERVICES)
+    assert set(made["networks"]) == {"peers"}
+    return made["services"]
+
+
+@pytest.mark.parametrize("name", ["data-host", "second-server"])
+def test_what_a_second_machine_reaches_listens_on_the_tunnel_alone(name: str) -> None:
+    for service in overlay(name).values():
+        for port in service.get("ports", []):
+            assert re.match(r"\$\{PEER_[A-Z0-9]+(:\?[^}]*)?\}:\d+:\d+$", port), port
+        assert not {"read_only", "cap_drop", "cap_add", "user", "security_opt", "privileged"} & set(service)
+
+
+def test_the_second_machine_knows_the_members_by_the_names_that_they_have_in_their_set() -> None:
+    hosts = dict(entry.split(":", 1) for entry in overlay("second-server")["till"]["extra_hosts"])
+    data = {name: service["ports"][0] for name, service in overlay("data-host").items() if "ports" in service}
+    assert set(hosts) == set(data) == {*MEMBERS, "redis-state", "redis-cache"}
+    for name, address in hosts.items():  # of each name the address at which it listens
+        assert PLACE.match(address)[1] == PLACE.match(data[name])[1], name
 
 
 # --- The image --------------------------------------------------------------------------------------------------------

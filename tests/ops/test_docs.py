@@ -119,8 +119,9 @@ def test_both_languages_have_the_same_pages_and_sections() -> None:
 
 def test_the_examples_of_the_environment_are_described() -> None:
     lines = text_of(ROOT / ".env.example").splitlines()
-    names = [line.partition("=")[0] for line in lines if re.match(r"[A-Z_]+=", line)]
-    of_the_stack = set(re.findall(r"\$\{([A-Z_]+)", text_of(ROOT / "docker-compose.prod.yml")))
+    names = [line.partition("=")[0] for line in lines if re.match(r"[A-Z0-9_]+=", line)]
+    files = [ROOT / "docker-compose.prod.yml", *(ROOT / "docker").glob("*.yml")]
+    of_the_stack = {name for file in files for name in re.findall(r"\$\{([A-Z0-9_]+)", text_of(file))}
 
     assert set(names) - set(ROW.findall(text_of(READMES[0]))) - of_the_stack == set()
     assert of_the_stack - set(names) == set()
