@@ -5,6 +5,7 @@
 #   sudo docker/change-secret.sh mongo_app | mongo_migrate | mongo_backup | mongo_monitor | mongo_root | mongo_keyfile
 #   sudo docker/change-secret.sh redis_state | redis_cache
 #   sudo docker/change-secret.sh tls CHAIN.pem KEY.pem
+# With a second application server, RELOAD_ALSO is what copies the secrets to it, in place, and sends its tills HUP.
 # One that was interrupted may be started again. Files are written in place: a container sees its mounted secret change.
 set -eu
 umask 077
@@ -22,6 +23,7 @@ refuse() { echo "$*" >&2; exit 1; }
 reload() {
   compose kill -s HUP till office
   compose restart sweeper
+  if [ -n "${RELOAD_ALSO:-}" ]; then sh -c "$RELOAD_ALSO"; fi
   sleep "$GRACE_SECONDS"
 }
 

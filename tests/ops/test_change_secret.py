@@ -193,6 +193,15 @@ def test_a_certificate_is_taken_over_without_a_restart(stack: Stack, tmp_path: P
     assert stack.told()[-1][0].split(" <<<")[0].endswith("-s reload")
 
 
+def test_a_second_server_learns_of_each_step(stack: Stack, tmp_path: Path) -> None:
+    stack.environment["RELOAD_ALSO"] = f'cat "$SECRETS_DIR/jwt_secret_key" >> {tmp_path}/seen; echo >> {tmp_path}/seen'
+    old = stack.value("jwt_secret_key")
+
+    assert stack.change("jwt_secret_key").returncode == 0
+
+    assert (tmp_path / "seen").read_text(encoding="ascii").split() == [old, stack.value("jwt_secret_key")]
+
+
 def test_who_names_nothing_is_told_what_there_is(stack: Stack) -> None:
     done = stack.change("everything")
     assert done.returncode == 1

@@ -19,7 +19,7 @@ COMMAND = re.compile(r"\bmanage\.py ([a-z][a-z_]*)([^`\n]*)")
 OPTION = re.compile(r"--[a-z][a-z-]*")
 READ = re.compile(r"\benv\.[a-z_]+\(\"([A-Z_]+)\"")
 ROW = re.compile(r"^\| `([A-Z][A-Z_]+)` \|", re.MULTILINE)
-OURS = re.compile(r"^(?:backend|docs|nginx|requirements|shell_client|tests)/[\w./*-]+$")
+OURS = re.compile(r"^(?:backend|docker|docs|nginx|requirements|shell_client|tests)/[\w./*-]+$")
 
 
 def text_of(document: Path) -> str:
