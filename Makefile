@@ -16,7 +16,7 @@ run: ## start everything on this machine with demo data: http://127.0.0.1:8000 (
 test: ## every test (ARGS="tests/backend -k hold" for some; MONGO_SERVER=native for the other server)
 	@$(BOOTSTRAP) test $(ARGS)
 
-lint: ## format, lint, types, layers, migrations, templates, translations
+lint: ## format, lint, types, layers, migrations, templates, translations, production stack
 	@$(BOOTSTRAP) lint
 
 shell: ## the desktop shell, against the running server

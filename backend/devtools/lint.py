@@ -18,6 +18,8 @@ CHECKS = {
     "types": (*PYTHON, "mypy"),
     "templates": (*PYTHON, "djlint", "backend", "--lint", "--quiet"),
     "translations": (*PYTHON, "backend.devtools.translations"),
+    # The rules of the production stack; the tests name their settings themselves.
+    "stack": ("env", "-u", "DJANGO_SETTINGS_MODULE", *PYTHON, "pytest", "-q", "tests/ops/test_compose.py"),
     "migrations": (sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"),
 }
 
