@@ -45,22 +45,11 @@ redis.call('SET', KEYS[3], '1', 'EX', ARGV[3])
 return {'fresh', run, redis.call('GET', 'live:' .. run .. ':' .. ARGV[4]) or ''}
 """
 )
-# ... budget, "never copied" mark; ... rate, burst, session that is about to be ended, seconds the mark is kept.
-SPEND_AND_TAKE = (
-    TAKE_FUNCTION
-    + SPEND
-    + """
-local wait = take(KEYS[2], tonumber(ARGV[3]), tonumber(ARGV[4]))
-if wait == '0' and ARGV[5] ~= '' then
-  redis.call('SET', KEYS[3], '1', 'EX', ARGV[6])
-  redis.call('DEL', 'live:' .. run .. ':' .. ARGV[5])
-end
-return {'fresh', run, wait}
-"""
-)
-# KEYS: entry, tombstone, "never copied" mark; ARGV: entry, seconds. A tombstone is never written over.
+# ... budget; ... rate, burst.
+SPEND_AND_TAKE = TAKE_FUNCTION + SPEND + "return {'fresh', run, take(KEYS[2], tonumber(ARGV[3]), tonumber(ARGV[4]))}"
+# KEYS: entry, tombstone; ARGV: entry, seconds. A tombstone is never written over.
 REMEMBER = """
-if redis.call('EXISTS', KEYS[2], KEYS[3]) > 0 then return 0 end
+if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return 1
 """
@@ -116,19 +105,14 @@ def spend_in_session(proof: Proof, session: ObjectId, *, now: datetime) -> Spent
     return Spent()
 
 
-def spend_and_take(
-    proof: Proof, budget: str, bucket: Bucket, *, ending: ObjectId | None, now: datetime
-) -> tuple[float, bool]:
-    """Use up `proof`, take one from `budget`, and let no copy of the session `ending` count any more.
+def spend_and_take(proof: Proof, budget: str, bucket: Bucket, *, now: datetime) -> float:
+    """Use up `proof` and take one from `budget`; return 0, or the seconds to wait. Raises like `spend`.
 
-    Returns 0, or the seconds to wait; and whether every worker asks MongoDB about `ending` from now on, so that it
-    needs no tombstone once it is ended there. Raises like `spend`. A proof that is refused takes nothing, so whoever
-    sends one again cannot spend its owner's budget.
+    A proof that is refused takes nothing, so whoever sends one again cannot spend its owner's budget.
     """
-    keys = [throttles.redis_key(budget), f"uncopied:{ending or ''}"]
-    args = [bucket.rate, bucket.burst, str(ending or ""), settings.REFRESH_TOKEN_SECONDS + tombstones.LASTS_BEYOND]
+    keys, args = [throttles.redis_key(budget)], [bucket.rate, bucket.burst]
     answer = _spend(SPEND_AND_TAKE, proof, keys=keys, args=args, now=now)
-    return (float(answer[1]), True) if answer else (throttles.take(budget, bucket), False)
+    return float(answer[1]) if answer else throttles.take(budget, bucket)
 
 
 def _spend(script: str, proof: Proof, *, keys: list[str], args: list[Any], now: datetime) -> tuple[str, bytes] | None:
@@ -191,7 +175,7 @@ def remember(session: ObjectId, copy: dict[str, Any]) -> None:
         run_script(
             server,
             REMEMBER,
-            keys=[f"live:{RUN.of_redis}:{session}", f"ended:{session}", f"uncopied:{session}"],
+            keys=[f"live:{RUN.of_redis}:{session}", f"ended:{session}"],
             args=[msgspec.json.encode(copy), settings.REVOCATION_CACHE_SECONDS],
         )
     except RedisError:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from bson import ObjectId
 from django.conf import settings
+from pymongo import ReturnDocument
 
 from backend.accounts import replay
 from backend.accounts.errors import SessionRevoked
@@ -86,10 +87,12 @@ def _live(document: Document) -> LiveSession:
     )
 
 
-def new_session(*, user: Document, device: Document, address: str, now: datetime) -> Document:
+def new_session(
+    *, user: Document, device: Document, address: str, now: datetime, identifier: ObjectId | None = None
+) -> Document:
     """Return the session document of a log-in; the log-in inserts it together with what belongs to it."""
     return {
-        "_id": ObjectId(),
+        "_id": identifier or ObjectId(),
         "user": user["_id"],
         "phone": user["phone"],
         "name": user["name"],
@@ -207,15 +210,18 @@ def _note_address(event: str, session: LiveSession, address: str, *, began_at: s
 def _mark(session: LiveSession, now: datetime, **marks: datetime) -> LiveSession:
     """Write `marks` and keep the copy; where the session ended or changed hands meanwhile, read it anew.
 
-    So a copy whose revocation never reached Redis lives until the next mark, not for as long as it is used.
+    The account is asked too: so a copy whose revocation was stopped half way, or never reached Redis, lives until the
+    next mark and not for as long as it is used.
     """
     sid = ObjectId(session.id)
     unchanged = {"_id": sid, "endedAt": None, "web.cookie": session.cookie}
-    if not collection("staffSessions").update_one(unchanged, {"$set": marks}).matched_count:
+    marked = collection("staffSessions").find_one_and_update(
+        unchanged, {"$set": marks}, return_document=ReturnDocument.AFTER
+    )
+    if marked is None:
         replay.forget(sid)
         return _read(sid, now)
-    fields = {"provenAt": "proven_at", "activeAt": "active_at"}
-    session = msgspec.structs.replace(session, **{fields[name]: at for name, at in marks.items()})
+    session = checked(marked, now)
     replay.remember(sid, msgspec.to_builtins(session))
     return session
 

@@ -25,31 +25,36 @@ class Surroundings:
     has_other_key: bool = False
 
 
-def look_around(user: Document | None, *, address: str, machine_code: str, key: str) -> Surroundings:
-    """Return the surroundings of an attempt, in one round trip whether the phone is known or not.
+def look_around(*, phone: str, address: str, machine_code: str, key: str) -> tuple[Document | None, Surroundings]:
+    """Return the account of `phone` and the surroundings of an attempt, in one round trip whether it is known or not.
 
     A cinema that keeps no networks admits every address; an account of all cinemas, any cinema's.
     """
-    theirs = {"_id": {"$in": user["cinemas"]}} if user and user["cinemas"] else {}
-    # The machine first: the first stage uses its index, the other reads a chain's few cinemas.
     found = list(
         collection("users").aggregate(
             [
-                {"$match": {"device.machineCode": machine_code}},
-                {"$limit": 50},
-                {"$project": {"device.keyThumbprint": 1}},
+                {"$match": {"phone": phone}},
                 {
                     "$unionWith": {
-                        "coll": "cinemas",
-                        "pipeline": [{"$match": theirs}, {"$project": {"networks": 1}}],
+                        "coll": "users",
+                        "pipeline": [
+                            {"$match": {"device.machineCode": machine_code}},
+                            {"$limit": 50},
+                            {"$project": {"_id": 0, "device.keyThumbprint": 1}},
+                        ],
                     }
                 },
+                {"$unionWith": {"coll": "cinemas", "pipeline": [{"$project": {"networks": 1}}]}},
             ]
         )
     )
-    keys = {each["device"]["keyThumbprint"] for each in found if "device" in each}
-    lists = [each.get("networks") or [] for each in found if "device" not in each]
-    return Surroundings(
+    user = next((each for each in found if "account" in each), None)
+    keys = {each["device"]["keyThumbprint"] for each in found if "_id" not in each}
+    cinemas = [each for each in found if "_id" in each and "account" not in each]
+    if user and user["cinemas"]:
+        cinemas = [each for each in cinemas if each["_id"] in user["cinemas"]]
+    lists = [each.get("networks") or [] for each in cinemas]
+    return user, Surroundings(
         inside=not lists or any(not networks or is_within(address, networks) for networks in lists),
         has_other_key=bool(keys - {key}),
     )

@@ -24,7 +24,7 @@ def test_a_log_in_at_a_bound_till_is_two_round_trips(till: Till, commands: Comma
     with commands() as seen:
         till.log_in()
 
-    assert seen == ["find users", "bulkWrite staffSessions,users,loginLogs"]
+    assert seen == ["findAndModify users", "bulkWrite staffSessions,loginLogs"]
 
 
 def test_the_first_log_in_binds_in_three_round_trips_with_its_history(make_till: MakeTill, commands: Commands) -> None:
@@ -34,7 +34,7 @@ def test_the_first_log_in_binds_in_three_round_trips_with_its_history(make_till:
         till.log_in()
 
     assert seen == [
-        "find users",
+        "findAndModify users",
         "aggregate users",
         "bulkWrite staffSessions,users,loginLogs,deviceBindings,securityLogs",
     ]

@@ -1,15 +1,17 @@
-"""The addresses of log-in, sessions and managing under `/api/v2/`."""
+"""The addresses of log-in, sessions and managing under `/api/v2/`: a till's own, and a manager's."""
 
 from django.urls import path
 
 from backend.accounts.api import login, managing
 
-urlpatterns = [
+tills = [
     path("login", login.LoginView.as_view()),
     path("token/refresh", login.RefreshView.as_view()),
     path("session", login.SessionView.as_view()),
     path("web-session", login.WebSessionView.as_view()),
     path("logout", login.LogoutView.as_view()),
+]
+managers = [
     path("users", managing.UsersView.as_view()),
     path("users/<str:user>", managing.UserView.as_view()),
     path("users/<str:user>/unbind-device", managing.UnbindDeviceView.as_view()),

@@ -1,7 +1,8 @@
 """Log in by phone, machine code and device proof; bind the device where the account's policy lets it.
 
-The usual log-in costs two database round trips: one find, and one bulk of writes over three collections. A first
-log-in costs one more, which says where it comes from and whether its machine is known under another key.
+The usual log-in costs two database round trips: one update that finds the account of this very key and machine, and
+one bulk of writes over two collections. A first log-in misses there and costs two more: a look at the account, at
+where the attempt comes from and whether its machine is known under another key; and the bulk that binds.
 """
 
 import hashlib
@@ -29,7 +30,7 @@ from backend.audit.services import login_log
 from backend.audit.words import Reason
 from backend.core.http import address_group
 from backend.core.ids import reference as new_reference
-from backend.core.mongo import collection, namespace
+from backend.core.mongo import client, collection, namespace
 from backend.core.throttles import Bucket, Strikes, forgive, strike, take
 from backend.releases.selectors import minimum_version, older
 
@@ -79,40 +80,49 @@ def log_in(attempt: Attempt, *, now: datetime) -> LoggedIn | Waiting:
     minimum = minimum_version()
     if older(attempt.client_version, minimum):
         raise ClientTooOld(minimum=minimum)
-    admitted, uncopied = False, None
+    limits: dict[str, Any] = settings.LOGIN_THROTTLES
+    own_budget = f"login-key:{attempt.proof.key}"
+    wait = replay.spend_and_take(attempt.proof, own_budget, Bucket(**limits["own_key"]), now=now)
+    entered = None if wait else _enter_bound(attempt, now=now)
+    return entered or _enter_otherwise(attempt, wait, now=now)
+
+
+def _enter_otherwise(attempt: Attempt, wait: float, *, now: datetime) -> LoggedIn | Waiting:
+    """Return what comes of an attempt that is not a bound machine's, or that must `wait`; raises like `log_in`."""
+    admitted = False
     for _try in range(TRIES):
-        user = collection("users").find_one({"phone": attempt.phone})
+        user, around = look_around(
+            phone=attempt.phone, address=attempt.address, machine_code=attempt.machine_code, key=attempt.proof.key
+        )
         queue = approvals.queue_of(attempt.phone, user, now=now) if approvals.waits_for_approval(user) else None
         slot = queue.slot_of(key=attempt.proof.key, machine_code=attempt.machine_code) if queue else None
         waits = slot is not None and not slot["refused"]
         if not admitted:
             own_key = waits or (user is not None and _has_key(user, attempt))
-            ending = user.get("session") if user is not None and _is_bound_to(user, attempt) else None
-            uncopied = ending if _admit(attempt, user, own_key=own_key, ending=ending, now=now) else None
+            _admit(attempt, user, wait=wait if own_key else None, now=now)
             admitted = True
         if slot is not None and waits:
             return Waiting(slot["reference"], settings.APPROVAL_RETRY_SECONDS)
-        done = _judge_and_enter(attempt, user, queue, uncopied, now=now)
+        done = _judge_and_enter(attempt, user, around, queue, now=now)
         if done is not None:
             return done
     raise _refused(attempt, Reason.CONTESTED, user, Surroundings(), now)
 
 
 def _judge_and_enter(
-    attempt: Attempt, user: Document | None, queue: Queue | None, uncopied: ObjectId | None, *, now: datetime
+    attempt: Attempt, user: Document | None, around: Surroundings, queue: Queue | None, *, now: datetime
 ) -> LoggedIn | Waiting | None:
     """Return what came of the attempt, or None where the account changed meanwhile. Raises LoginRefused."""
     if user is not None and _is_bound_to(user, attempt):
         if user["account"]["status"]["code"] != AccountState.ACTIVE:
             raise _refused(attempt, Reason(user["account"]["status"]["code"]), user, Surroundings(), now)
-        return _enter(attempt, user, None, uncopied=uncopied, now=now)
-    around = look_around(user, address=attempt.address, machine_code=attempt.machine_code, key=attempt.proof.key)
+        return _enter_bound(attempt, now=now)
     if queue is not None:
         return _wait(attempt, user, queue, around, now=now)
     if reason := _reason_against(attempt, user, around, now=now):
         raise _refused(attempt, reason, user, around, now)
     assert user is not None
-    done = _enter(attempt, user, around, now=now)
+    done = _bind_and_enter(attempt, user, around, now=now)
     if done is not None:
         forgive(_phone_key(attempt))
     return done
@@ -131,21 +141,14 @@ def _phone_key(attempt: Attempt) -> str:
     return f"login-phone:{attempt.phone}"
 
 
-def _admit(attempt: Attempt, user: Document | None, *, own_key: bool, ending: ObjectId | None, now: datetime) -> bool:
-    """Spend the proof, and charge the budget that its key decides; raise TooManyAttempts where it is spent.
+def _admit(attempt: Attempt, user: Document | None, *, wait: float | None, now: datetime) -> None:
+    """Raise TooManyAttempts where the budget that the proven key decides is spent.
 
-    The key that the account is bound to has a budget of its own that nobody else can spend. All others share
-    one per phone, known or not, and a ceiling per address. Returns whether no copy of the session `ending`, which
-    this log-in is about to end, counts any more.
+    The key that the account is bound to has a budget of its own that nobody else can spend, and `wait` is what it
+    said. All others (`wait` is None) share one per phone, known or not, and a ceiling per address.
     """
-    uncopied = False
     limits: dict[str, Any] = settings.LOGIN_THROTTLES
-    if own_key:
-        wait, uncopied = replay.spend_and_take(
-            attempt.proof, f"login-key:{attempt.proof.key}", Bucket(**limits["own_key"]), ending=ending, now=now
-        )
-    else:
-        replay.spend(attempt.proof, now=now)
+    if wait is None:
         per_minute = limits["address_failures"]
         wait = take(f"login-address:{address_group(attempt.address)}", Bucket(rate=per_minute / 60, burst=per_minute))
         if not wait:
@@ -154,7 +157,6 @@ def _admit(attempt: Attempt, user: Document | None, *, own_key: bool, ending: Ob
                 raise TooManyAttempts(wait, reference=_reference_of_waiting(attempt, user, now))
     if wait:
         raise TooManyAttempts(wait)
-    return uncopied
 
 
 def _reference_of_waiting(attempt: Attempt, user: Document | None, now: datetime) -> str:
@@ -242,7 +244,7 @@ def _wait(
         queue,
         phone=attempt.phone,
         user=user,
-        device=_device_of(attempt, None, now),
+        device=_device_of(attempt, now),
         address=attempt.address,
         inside=around.inside,
         reference=reference,
@@ -267,71 +269,107 @@ def _log_of(attempt: Attempt, **more: Any) -> Document:
     )
 
 
-def _enter(
-    attempt: Attempt, user: Document, first: Surroundings | None, *, uncopied: ObjectId | None = None, now: datetime
-) -> LoggedIn | None:
-    """Write the log-in; return None where the account changed since it was read, and nothing counts.
+def _enter_bound(attempt: Attempt, *, now: datetime) -> LoggedIn | None:
+    """Write the log-in of a machine that an active account is bound to; None where it is not.
 
-    `first` are the surroundings of a log-in that binds; None: it comes from the bound machine. In order: the
-    session, the account, and only then what says that it happened. Accounts are never deleted, so the account's
-    upsert can never insert.
+    The account first, by one conditional update that finds it as well: from then on it stands behind the new session
+    alone. What is disabled or unbound between the two writes is found out when the session is first read.
     """
-    bound = first is None
-    device = _device_of(attempt, user if bound else None, now)
+    identifier = ObjectId()
+    device = _device_of(attempt, now)
+    change = {f"device.{name}": device[name] for name in ("lastLoginTime", "clientVersion", "name", "os")}
+    user = collection("users").find_one_and_update(
+        {
+            "phone": attempt.phone,
+            "account.status.code": AccountState.ACTIVE.value,
+            "device.keyThumbprint": attempt.proof.key,
+            "device.machineCode": attempt.machine_code,
+        },
+        {"$set": {"session": identifier, **change}},
+    )
+    if user is None:
+        return None
+    device["boundAt"] = user["device"]["boundAt"]
+    session = new_session(user=user, device=device, address=attempt.address, now=now, identifier=identifier)
+    log = _log_of(attempt, result="success", reason=Reason.KNOWN.value, reference=new_reference(), now=now, user=user)
+    client().bulk_write([*_opened(session, log), *_ended(user.get("session"), now)], ordered=True)
+    return _logged_in(user, device, session, now=now)
+
+
+def _bind_and_enter(attempt: Attempt, user: Document, around: Surroundings, *, now: datetime) -> LoggedIn | None:
+    """Write a log-in that binds its machine; None where the account changed since it was read, and nothing counts.
+
+    In order: the session, the account, and only then what says that it happened. Accounts are never deleted, so the
+    account's upsert can never insert.
+    """
+    device = _device_of(attempt, now)
     session = new_session(user=user, device=device, address=attempt.address, now=now)
-    former = user.get("session")
     reference = new_reference()
-    reason = Reason.KNOWN if bound else Reason.BOUND
-    log = _log_of(attempt, result="success", reason=reason.value, reference=reference, now=now, user=user)
-    condition, change = _condition_and_change(user, device, session["_id"], bound=bound, now=now)
+    log = _log_of(attempt, result="success", reason=Reason.BOUND.value, reference=reference, now=now, user=user)
+    condition, change = _condition_and_change(user, device, session["_id"], now=now)
+    history = history_row(
+        user,
+        device,
+        state=DeviceBinding.State.ACTIVE.value,
+        reference=reference,
+        address=attempt.address,
+        inside=around.inside,
+        at=now,
+    )
+    event = bound_event(user, device, reference=reference, address=attempt.address, now=now)
+    opened, logged = _opened(session, log)
     writes: list[Any] = [
-        InsertOne(session, namespace=namespace("staffSessions")),
+        opened,
         UpdateOne(condition, change, upsert=True, namespace=namespace("users")),
-        InsertOne(log, namespace=namespace("loginLogs")),
+        logged,
+        InsertOne(history, namespace=namespace("deviceBindings")),
+        InsertOne({"_id": history["_id"], **event}, namespace=namespace("securityLogs")),
+        *_ended(user.get("session"), now),
+        *_alerts(attempt, user, around, reference, now),
     ]
-    if first is not None:
-        history = history_row(
-            user,
-            device,
-            state=DeviceBinding.State.ACTIVE.value,
-            reference=reference,
-            address=attempt.address,
-            inside=first.inside,
-            at=now,
-        )
-        event = bound_event(user, device, reference=reference, address=attempt.address, now=now)
-        writes += [
-            InsertOne(history, namespace=namespace("deviceBindings")),
-            InsertOne({"_id": history["_id"], **event}, namespace=namespace("securityLogs")),
-        ]
-    if former is not None:
-        ended = {"$set": {"endedAt": now, "endReason": "logged_in_elsewhere"}}
-        writes.append(UpdateOne({"_id": former, "endedAt": None}, ended, namespace=namespace("staffSessions")))
-    if not write_in_order([*writes, *(_alerts(attempt, user, first, reference, now) if first else ())]):
+    if not write_in_order(writes):
         collection("staffSessions").delete_one({"_id": session["_id"]})  # no token of it was given out
         return None
-    if former not in {None, uncopied}:
+    return _logged_in(user, device, session, now=now)
+
+
+def _opened(session: Document, log: Document) -> tuple[InsertOne[Document], InsertOne[Document]]:
+    return InsertOne(session, namespace=namespace("staffSessions")), InsertOne(log, namespace=namespace("loginLogs"))
+
+
+def _ended(former: ObjectId | None, now: datetime) -> list[UpdateOne]:
+    """Return the write that ends the account's former session, where it has one."""
+    if former is None:
+        return []
+    ended = {"$set": {"endedAt": now, "endReason": "logged_in_elsewhere"}}
+    return [UpdateOne({"_id": former, "endedAt": None}, ended, namespace=namespace("staffSessions"))]
+
+
+def _logged_in(user: Document, device: Document, session: Document, *, now: datetime) -> LoggedIn:
+    """Bury the former session of `user`, as it was before, and give out the tokens of the new one."""
+    if (former := user.get("session")) is not None:
         replay.bury({former: "logged_in_elsewhere"})
-    tokens = issue_pair(session=session["_id"], key=attempt.proof.key, generation=1, at=now, ends=session["expiresAt"])
+    ends = session["expiresAt"]
+    tokens = issue_pair(session=session["_id"], key=device["keyThumbprint"], generation=1, at=now, ends=ends)
     return LoggedIn(tokens=tokens, user=user, device=device, session=session)
 
 
-def _device_of(attempt: Attempt, user: Document | None, now: datetime) -> Document:
+def _device_of(attempt: Attempt, now: datetime) -> Document:
     return device_document(
         machine_code=attempt.machine_code,
         key=attempt.proof.key,
         name=attempt.device_name,
         os=attempt.os,
         client_version=attempt.client_version,
-        bound_at=user["device"]["boundAt"] if user else now,
+        bound_at=now,
         now=now,
     )
 
 
 def _condition_and_change(
-    user: Document, device: Document, session: ObjectId, *, bound: bool, now: datetime
+    user: Document, device: Document, session: ObjectId, *, now: datetime
 ) -> tuple[Document, Document]:
-    """Return the conditional update that makes the log-in count: nothing that it rests on has changed."""
+    """Return the conditional update that binds: nothing that it rests on has changed."""
     condition: Document = {
         "_id": user["_id"],
         "account.status.code": AccountState.ACTIVE.value,
@@ -339,18 +377,10 @@ def _condition_and_change(
         "role": user["role"],
         "cinemas": user["cinemas"],
     }
-    change: Document = {"session": session}
-    if bound:
-        condition |= {
-            "device.keyThumbprint": device["keyThumbprint"],
-            "device.machineCode": device["machineCode"],
-        }
-        change |= {f"device.{name}": device[name] for name in ("lastLoginTime", "clientVersion", "name", "os")}
-        return condition, {"$set": change}
     account = user["account"]
     condition |= {"device": None, "account.bindingPolicy": account["bindingPolicy"]}
     if account["bindingPolicy"] == BindingPolicy.CODE:
         condition |= activation.still_good(account["activationCode"])
     else:
         condition["account.bindingWindowUntil"] = {"$gt": now}
-    return condition, {"$set": change | {"device": device, **SPENT}}
+    return condition, {"$set": {"session": session, "device": device, **SPENT}}

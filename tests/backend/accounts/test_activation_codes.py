@@ -68,7 +68,7 @@ def test_a_first_log_in_with_a_code_is_three_round_trips(managing, coded, make_t
         till.log_in(activationCode=code)
 
     assert seen == [
-        "find users",
+        "findAndModify users",
         "aggregate users",
         "bulkWrite staffSessions,users,loginLogs,deviceBindings,securityLogs",
     ]

@@ -254,7 +254,7 @@ def test_a_log_in_ends_the_former_session_although_a_lagging_worker_copies_it_af
 
 def test_a_log_in_that_comes_to_nothing_ends_no_session(till, monkeypatch):
     token = till.access_token
-    monkeypatch.setattr(login, "_enter", lambda *_args, **_more: None)
+    monkeypatch.setattr(login, "_enter_bound", lambda *_args, **_more: None)
     assert till.try_log_in().status_code == 401
 
     till.access_token = token
