@@ -14,7 +14,7 @@ directory=${SECRETS_DIR:-$(if [ -e .env ]; then sed -n 's/^SECRETS_DIR=//p' .env
 : "${directory:=secrets}" "${GRACE_SECONDS:=40}" # longer than a worker takes to finish what it has begun
 
 compose() { docker compose -f docker-compose.prod.yml "$@"; }
-random() { LC_ALL=C tr -dc 'A-Za-z0-9' < /dev/urandom | head -c 48; }
+random() { LC_ALL=C tr -dc 'A-Za-z0-9' < /dev/urandom | head -c 64; }
 value() { cat "$directory/$1"; }
 put() { printf '%s' "$2" > "$directory/$1"; }
 refuse() { echo "$*" >&2; exit 1; }

@@ -14,8 +14,8 @@ chmod 700 "$directory"
 
 APP=10001 SERVERS=999 NGINX=101 # the users of the images: ours, mongo's and redis's, nginx's
 
-# 48 random characters that mean nothing in an address, a shell or a configuration file.
-random() { LC_ALL=C tr -dc 'A-Za-z0-9' < /dev/urandom | head -c 48; }
+# 64 random characters that mean nothing in an address, a shell or a configuration file.
+random() { LC_ALL=C tr -dc 'A-Za-z0-9' < /dev/urandom | head -c 64; }
 
 # keep NAME OWNER: write standard input into the file NAME, where it is missing.
 keep() {

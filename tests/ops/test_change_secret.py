@@ -16,7 +16,7 @@ for file in "$SECRETS_DIR"/*; do printf '  %s=%s\\n' "${file##*/}" "$(tr '\\n' '
 if [ "${FAIL_AT:-}" ] && [ "$(grep -c '^[^ ]' "$CALLS")" = "$FAIL_AT" ]; then exit 1; fi
 case $* in *redis-cli*) echo OK ;; esac
 """
-NEW = re.compile(r"[A-Za-z0-9]{48}")
+NEW = re.compile(r"[A-Za-z0-9]{64}")
 
 
 class Stack:

@@ -56,10 +56,10 @@ def test_they_are_strong_and_no_two_are_alike(directory: Path, monkeypatch: pyte
     for name in ("SECRET_KEY", "JWT_SECRET_KEY", "NONCE_SECRET_KEY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv(f"{name}_FILE", str(directory / name.lower()))
-        assert len(environment.strong_secret(name)) == 48
+        assert len(environment.strong_secret(name)) == 64
         monkeypatch.setenv(f"{name}_PREVIOUS_FILE", str(directory / f"{name.lower()}_previous"))
         assert environment.secret(f"{name}_PREVIOUS") == ""
-    passwords = [word for text in contents(directory).values() for word in re.findall(r"[A-Za-z0-9]{48,}", text)]
+    passwords = [word for text in contents(directory).values() for word in re.findall(r"[A-Za-z0-9]{64,}", text)]
     # In the file of its server and in the address of the application, and nowhere else.
     assert max(Counter(passwords).values()) == 2
 
