@@ -4,6 +4,7 @@ What protects every answer (`Host`, HTTPS, CSRF, security headers) stays in its 
 to do, and are a quarter of a heartbeat's time.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth.middleware import AuthenticationMiddleware
@@ -44,12 +45,20 @@ class Sessions(_ForPages, SessionMiddleware):
     """The back office's sessions."""
 
 
+@lru_cache(maxsize=256)
+def _asked_for(accept_language: str) -> str:
+    """Return the language that the header asks for, as Django reads it; tills send the same one all day."""
+    bare = HttpRequest()
+    bare.META["HTTP_ACCEPT_LANGUAGE"] = accept_language
+    return translation.get_language_from_request(bare)
+
+
 class Language(_ForPages, LocaleMiddleware):
     """The language of the answer. No address of a till names one, so `Accept-Language` alone decides there."""
 
     def beside(self, request: HttpRequest) -> HttpResponseBase:
         """Activate the language that the till asks for."""
-        language = translation.get_language_from_request(request)
+        language = _asked_for(request.META.get("HTTP_ACCEPT_LANGUAGE", ""))
         translation.activate(language)
         answer = super().beside(request)
         answer["Content-Language"] = language

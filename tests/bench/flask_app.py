@@ -1,12 +1,13 @@
 """What the ratios are measured against: a plain Flask + PyMongo + PyJWT server without proofs or throttles.
 
-Its log-in does the same database work as ours, on the same collections with the same indexes: find the account,
-insert the session, update the account, insert the log row, end the former session. `login-bulk` sends the writes as
+Its log-in does the same database work as ours, on the same collections with the same indexes and documents of the same
+members: find the account, insert the session, update the account, insert the log row, end the former session. `login-bulk` sends the writes as
 one bulk, as ours does.
 """
 
 import datetime as dt
 import os
+import secrets
 from typing import Any
 
 import jwt
@@ -62,7 +63,8 @@ def _log_in(*, bulk: bool) -> tuple[Response, int] | Response:
     session = _session(user, at)
     log = _log(user, body, at)
     condition = {"_id": user["_id"], "account.status.code": "active", "session": user["session"]}
-    change = {"$set": {"session": session["_id"], "device.lastLoginTime": at}}
+    told = {f"device.{name}": body["device"][name] for name in ("name", "os", "clientVersion")}
+    change = {"$set": {"session": session["_id"], "device.lastLoginTime": at, **told}}
     former, ended = {"_id": user["session"], "endedAt": None}, {"$set": {"endedAt": at, "endReason": "elsewhere"}}
     if bulk:
         writes: list[Any] = [
@@ -100,11 +102,18 @@ def _session(user: dict[str, Any], at: dt.datetime) -> dict[str, Any]:
         "key": device["keyThumbprint"],
         "deviceName": device["name"],
         "clientVersion": device["clientVersion"],
+        "boundAt": device["boundAt"],
+        "address": request.remote_addr,
         "startedAt": at,
         "activeAt": at,
+        "provenAt": at,
         "expiresAt": at + REFRESH,
         "endedAt": None,
         "endReason": "",
+        "generation": 1,
+        "rotatedAt": at,
+        "rotationKey": None,
+        "web": {},
     }
 
 
@@ -114,8 +123,13 @@ def _log(user: dict[str, Any], body: dict[str, Any], at: dt.datetime) -> dict[st
         "phone": user["phone"],
         "name": user["name"],
         "machineCode": body["machineCode"],
+        "key": user["device"]["keyThumbprint"],
         "loginTime": at,
         "result": "success",
+        "reason": "known",
+        "reference": secrets.token_hex(4),
+        "user": user["_id"],
+        "cinemas": user["cinemas"],
         "address": request.remote_addr,
         "clientVersion": body["device"]["clientVersion"],
         "deviceName": body["device"]["name"],
