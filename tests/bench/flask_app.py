@@ -1,8 +1,8 @@
 """What the ratios are measured against: a plain Flask + PyMongo + PyJWT server without proofs or throttles.
 
 Its log-in does the same database work as ours, on the same collections with the same indexes and documents of the same
-members: find the account, insert the session, update the account, insert the log row, end the former session. `login-bulk` sends the writes as
-one bulk, as ours does.
+members: find the account, insert the session, update the account, insert the log row, end the former session.
+`login-bulk` sends the writes as one bulk.
 """
 
 import datetime as dt
