@@ -197,6 +197,7 @@ def test_tills_and_office_are_one_image_with_limits_of_their_own() -> None:
     till, office = SERVICES["till"], SERVICES["office"]
     assert till["deploy"] == {"replicas": 2}
     assert {SERVICES[name]["image"] for name in OF_OUR_IMAGE} == {till["image"]}
+    assert {SERVICES[name]["pull_policy"] for name in OF_OUR_IMAGE} == {"never"}  # nobody else's of that name
     limits = {name: SERVICES[name]["environment"]["MONGO_QUERY_SECONDS"] for name in ("till", "office", "migrate")}
     assert limits == {"till": "2", "office": "30", "migrate": "0"}
     assert office["cpu_shares"] < 1024
