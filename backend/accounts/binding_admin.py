@@ -11,7 +11,7 @@ from backend.accounts.errors import NothingToBind
 from backend.accounts.models import DeviceBinding
 from backend.accounts.people_admin import ReadOnlyPeopleAdmin, RowActions, request_actor
 from backend.accounts.services.binding import approve_binding, bind_attempt, revoke_binding
-from backend.audit.admin import LoginLogAdmin
+from backend.audit.admin import LoginLogAdmin, machine_column
 from backend.audit.models import LoginLog
 from backend.core import clock
 
@@ -52,7 +52,7 @@ class DeviceBindingAdmin(ReadOnlyPeopleAdmin):
         "state_now",
         "reference",
         "device_name",
-        "machine_code",
+        "machine",
         "address",
         "inside",
         "bound_by",
@@ -62,6 +62,7 @@ class DeviceBindingAdmin(ReadOnlyPeopleAdmin):
     list_filter = (StateFilter,)
     exact_fields = ("phone", "machine_code", "reference")
     actions = ("approve", "revoke")
+    machine = machine_column
 
     @admin.display(description=_("state"))
     def state_now(self, binding: DeviceBinding) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from backend.audit.models import Change, LoginLog, SecurityLog
@@ -12,6 +13,8 @@ from backend.audit.selectors import in_cinemas
 from backend.audit.words import EVENTS, WORDS, Reason, in_words
 from backend.core.http import own_cinemas
 from backend.core.ids import as_reference
+
+SHOWN_WHOLE = 20  # letters; a longer machine code is shortened in lists
 
 
 class CodeFilter(admin.SimpleListFilter):
@@ -36,6 +39,16 @@ class EventFilter(CodeFilter):
     """Filter by the event."""
 
     title, parameter_name, codes = _("event"), "event", EVENTS
+
+
+@admin.display(description=_("machine code"), ordering="machine_code")
+def machine_column(_admin: object, row: Any) -> str:
+    """Return the machine code as the log-in window shows it; the whole one is what the pointer rests on."""
+    code: str = row.machine_code or ""
+    if len(code) <= SHOWN_WHOLE:
+        return code
+    short = f"{code[:4]} {code[4:8]} … {code[-8:-4]} {code[-4:]}"
+    return format_html('<span title="{}">{}</span>', code, short)
 
 
 class LogAdmin(admin.ModelAdmin):
@@ -78,10 +91,12 @@ class LogAdmin(admin.ModelAdmin):
 class LoginLogAdmin(LogAdmin):
     """Log-ins and refusals, with the true reason."""
 
-    list_display: Any = ("login_time", "phone", "name", "result", "why", "reference", "machine_code", "address")
+    list_display: Any = ("login_time", "phone", "name", "result", "why", "reference", "machine", "address")
     list_filter: Any = ("result", ReasonFilter)
     exact_fields = ("phone", "reference", "machine_code")
     code_field = "reason"
+
+    machine = machine_column
 
     @admin.display(description=_("reason"))
     def why(self, row: LoginLog) -> str:
@@ -92,10 +107,12 @@ class LoginLogAdmin(LogAdmin):
 class SecurityLogAdmin(LogAdmin):
     """What touched security."""
 
-    list_display: Any = ("timestamp", "what", "phone", "name", "by_name", "reason", "machine_code", "address")
+    list_display: Any = ("timestamp", "what", "phone", "name", "by_name", "reason", "machine", "address")
     list_filter: Any = (EventFilter,)
     exact_fields = ("phone", "reference", "machine_code")
     code_field = "event"
+
+    machine = machine_column
 
     @admin.display(description=_("event"))
     def what(self, row: SecurityLog) -> str:

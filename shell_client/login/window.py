@@ -223,6 +223,8 @@ class LoginWindow(QWidget):
         self._hide_notice()
         self.phone.setText(spaced_phone(phone))
         self._attempt.start(phone, activation_code=self.activation.code)
+        if self.primary.hasFocus():  # it is disabled now, and Qt would hand the next Enter to whatever stands beside it
+            self.phone.setFocus()
         self._set_ready()
 
     def _typed_in(self) -> PhoneField | ActivationField:

@@ -209,6 +209,19 @@ def test_every_refusal_has_its_own_words(
     assert till.button == "登录"
 
 
+def test_after_a_click_that_was_refused_the_next_enter_logs_in_again(
+    till: Till, server: TillServer, until: Until
+) -> None:
+    server.will_answer("/api/v2/login", 401, {"code": "login_refused", "reference": "K7Q-42M"})
+    till.type("13800000002")
+    till.window.primary.setFocus()
+
+    till.press(Qt.Key.Key_Return)
+    until(lambda: till.says)
+
+    assert till.window.phone.hasFocus()
+
+
 def test_no_number_is_said_without_asking_the_server(till: Till, server: TillServer) -> None:
     till.type("12345")
     till.press(Qt.Key.Key_Return)

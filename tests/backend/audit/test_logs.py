@@ -98,3 +98,11 @@ def test_a_log_answers_no_writes(managing):
     for path in (LOGINS, SECURITY):
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             assert managing.request(method, path, {}).status_code in {403, 405}
+
+
+def test_lists_show_a_machine_code_as_the_log_in_window_does(office, till):
+    code = till.machine_code
+    short = f"{code[:4]} {code[4:8]} … {code[-8:-4]} {code[-4:]}"
+
+    for page in ("audit/loginlog", "audit/securitylog", "accounts/devicebinding"):
+        assert f'<span title="{code}">{short}</span>' in office.get(f"/admin/{page}/").content.decode()
