@@ -133,8 +133,11 @@ class UserAdmin(PeopleAdmin):
         values, actor, now = form.cleaned_data, request_actor(request), clock.now()
         password = values.get("new_password") or None
         if change:
-            changes = {name: values[name] for name in ("name", "role", "cinemas", "status")}
-            if values["binding_policy"]:
+            # What the person changed, against what the page showed: the rest may have changed since, and stays.
+            changes = {
+                name: values[name] for name in ("name", "role", "cinemas", "status") if name in form.changed_data
+            }
+            if values["binding_policy"] and "binding_policy" in form.changed_data:
                 changes["bindingPolicy"] = values["binding_policy"]
             managing.change_account(obj.pk, changes=changes, by=actor, now=now)
             if password:

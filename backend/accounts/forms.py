@@ -78,6 +78,8 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
             "status": self.instance.account.status.code,
             "binding_policy": self.instance.account.binding_policy,
         }
+        for name in self.initial:
+            self.fields[name].show_hidden_initial = True  # so that `changed_data` compares with what the page showed
 
     def _post_clean(self) -> None:
         """Leave the instance alone, neither filled nor validated: the services write the document."""

@@ -27,6 +27,7 @@ from backend.core.redis import redis, run_script
 from backend.core.throttles import TAKE_FUNCTION, Bucket
 
 log = logging.getLogger(__name__)
+LAG_SECONDS = 3600  # longer than any worker lags between reading a session and keeping its copy
 
 # Each of these begins with the proof. KEYS: proof, ...; ARGV: run id, seconds a proof is kept, ...
 SPEND = """
@@ -47,9 +48,12 @@ return {'fresh', run, redis.call('GET', 'live:' .. run .. ':' .. ARGV[4]) or ''}
 )
 # ... budget; ... rate, burst.
 SPEND_AND_TAKE = TAKE_FUNCTION + SPEND + "return {'fresh', run, take(KEYS[2], tonumber(ARGV[3]), tonumber(ARGV[4]))}"
-# KEYS: entry, tombstone; ARGV: entry, seconds. A tombstone is never written over.
+# KEYS: entry, tombstone, the screens' newest cookie; ARGV: entry, seconds, the entry's cookie.
+# A tombstone is never written over, and no copy that was read before the screens were opened anew counts after it.
 REMEMBER = """
 if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+local cookie = redis.call('GET', KEYS[3])
+if cookie and cookie ~= ARGV[3] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return 1
 """
@@ -175,8 +179,8 @@ def remember(session: ObjectId, copy: dict[str, Any]) -> None:
         run_script(
             server,
             REMEMBER,
-            keys=[f"live:{RUN.of_redis}:{session}", f"ended:{session}"],
-            args=[msgspec.json.encode(copy), settings.REVOCATION_CACHE_SECONDS],
+            keys=[f"live:{RUN.of_redis}:{session}", f"ended:{session}", f"cookie:{session}"],
+            args=[msgspec.json.encode(copy), settings.REVOCATION_CACHE_SECONDS, copy.get("cookie") or ""],
         )
     except RedisError:
         RUN.of_redis = ""
@@ -209,6 +213,18 @@ def recall(session: ObjectId) -> tuple[str, dict[str, Any] | None, bool]:
         RUN.of_redis = ""
         return "", None, False
     return (ended or b"").decode(), msgspec.json.decode(copy) if copy else None, bool(proven)
+
+
+def replace_cookie(session: ObjectId, cookie: str) -> None:
+    """Let copies with another cookie (digest) of the screens count no more, not even those that are on their way."""
+    server = redis()
+    if server is None:
+        return
+    try:
+        server.set(f"cookie:{session}", cookie, ex=LAG_SECONDS)
+        server.delete(f"live:{RUN.current()}:{session}")
+    except RedisError:
+        RUN.of_redis = ""
 
 
 def forget(session: ObjectId) -> None:

@@ -181,21 +181,29 @@ def _reference_of_waiting(attempt: Attempt, user: Document | None, now: datetime
 
 def _reason_against(attempt: Attempt, user: Document | None, around: Surroundings, *, now: datetime) -> Reason | None:
     """Return why this account may not be entered from, and bound to, this machine; None where it may."""
+    reason = _reason_before_policy(attempt, user)
+    if user is not None and reason is None:
+        if user["account"]["bindingPolicy"] == BindingPolicy.CODE:
+            return activation.reason_against(user, attempt.activation_code, now=now)
+        until = user["account"].get("bindingWindowUntil")
+        if until is None or until <= now:
+            reason = Reason.WINDOW_CLOSED
+        elif not around.inside:
+            reason = Reason.FOREIGN_NETWORK
+    if reason is not None:
+        # A wrong code is counted where the account has one. Here nothing is, but it takes the same time.
+        activation.reason_against(None, attempt.activation_code, now=now)
+    return reason
+
+
+def _reason_before_policy(attempt: Attempt, user: Document | None) -> Reason | None:
     if user is None:
-        if settings.BINDING_POLICY == BindingPolicy.CODE:
-            activation.reason_against(None, attempt.activation_code, now=now)
         return Reason.UNKNOWN_PHONE
-    account = user["account"]
-    if account["status"]["code"] != AccountState.ACTIVE:
-        return Reason(account["status"]["code"])
+    if user["account"]["status"]["code"] != AccountState.ACTIVE:
+        return Reason(user["account"]["status"]["code"])
     if user.get("device") is not None:
         return Reason.WRONG_MACHINE_CODE if _has_key(user, attempt) else Reason.OTHER_DEVICE
-    if account["bindingPolicy"] == BindingPolicy.CODE:
-        return activation.reason_against(user, attempt.activation_code, now=now)
-    until = account.get("bindingWindowUntil")
-    if until is None or until <= now:
-        return Reason.WINDOW_CLOSED
-    return None if around.inside else Reason.FOREIGN_NETWORK
+    return None
 
 
 def _refused(

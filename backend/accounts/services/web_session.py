@@ -38,5 +38,5 @@ def redeem_code(code: str, *, address: str, now: datetime) -> str:
     )
     if not found or not spent or not spent.modified_count:
         raise SessionRevoked("unknown")
-    replay.forget(found["_id"])
+    replay.replace_cookie(found["_id"], digest(secret))
     return f"{found['_id']}.{secret}"

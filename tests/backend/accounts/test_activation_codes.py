@@ -14,7 +14,7 @@ from backend.core.ids import ALPHABET
 from backend.core.mongo import client, collection
 from tests.backend.accounts.first_log_ins import account, device_of, log_row, rows_of
 from tests.backend.accounts.state import redis
-from tests.factories import make_cinema
+from tests.factories import make_cinema, make_staff
 
 PHONE = "13811112222"
 USERS = "/api/v2/users"
@@ -239,3 +239,18 @@ def test_an_unknown_phone_costs_the_same_commands_where_code_is_the_default(
         seen[till.phone] = list(sent)
 
     assert seen[PHONE] == seen["13700000000"]
+
+
+def test_a_refused_code_costs_the_same_commands_whatever_it_rests_on(coded, make_till, commands, managing):
+    code_for(managing, coded)
+    closed, bound, disabled = make_staff(), make_staff(), make_staff()
+    collection("users").update_one({"_id": closed.id}, {"$set": {"account.bindingWindowUntil": None}})
+    make_till(bound).log_in()
+    collection("users").update_one({"_id": disabled.id}, {"$set": {"account.status.code": "disabled"}})
+    seen = []
+    for phone in (coded.phone, closed.phone, bound.phone, disabled.phone, "13700000000"):
+        with commands() as each:
+            assert make_till(phone).try_log_in(activationCode=WRONG).status_code == 401
+        seen.append(each)
+
+    assert seen == [seen[0]] * 5

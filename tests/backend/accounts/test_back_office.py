@@ -1,6 +1,7 @@
 """The back office: who signs in, and what a manager does there to accounts, bindings and sessions."""
 
 import io
+import re
 
 import pytest
 from django.contrib.auth.hashers import make_password
@@ -224,3 +225,30 @@ def test_djangos_own_ways_to_write_an_account_are_closed(manager):
         user.save()
     with pytest.raises(ImproperlyConfigured, match="create_manager"):
         call_command("createsuperuser", interactive=False, phone="13899990000", name="x")
+
+
+def hidden_fields(page):
+    """What a browser sends back of the page besides what the person typed."""
+    fields = re.findall(r'<input type="hidden" name="(initial-[^"]+)" value="([^"]*)"', page.content.decode())
+    return {name: [value for key, value in fields if key == name] for name, _value in fields}
+
+
+@pytest.mark.parametrize(
+    "meanwhile", [{"account.status.code": "disabled"}, {"role": "checker"}, {"name": "李思雨"}], ids=str
+)
+def test_a_page_that_stood_open_writes_back_only_what_the_person_changed(office, cinema, meanwhile):
+    staff = make_staff("supervisor", cinemas=[cinema])
+    address = f"{USERS}{staff.id}/change/"
+    before = collection("users").find_one({"_id": staff.id})
+    shown = hidden_fields(office.get(address))
+    collection("users").update_one({"_id": staff.id}, {"$set": meanwhile})
+    typed = {"name": before["name"], "role": "supervisor", "cinemas": [str(cinema["_id"])], "status": "active"}
+
+    answer = office.post(address, {**shown, **typed, "binding_policy": "approval"})
+
+    assert answer.status_code == 302
+    after = collection("users").find_one({"_id": staff.id})
+    (path, value), *_ = meanwhile.items()
+    found = after["account"]["status"]["code"] if "." in path else after[path]
+    assert found == value
+    assert after["account"]["bindingPolicy"] == "approval", "what he did change is written"

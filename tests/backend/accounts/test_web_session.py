@@ -3,9 +3,12 @@
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
+from bson import ObjectId
 from django.test import Client
 
+from backend.accounts import replay
 from backend.core import clock
 from backend.core.logs import masked
 from backend.core.mongo import collection
@@ -181,3 +184,15 @@ def test_screens_at_a_second_address_are_noted_once(till, view):
 
     rows = list(collection("securityLogs").find({"event": "screens_at_second_address"}))
     assert [(row["phone"], row["address"]) for row in rows] == [(till.phone, "192.0.2.9")]
+
+
+def test_a_replaced_cookie_stays_dead_although_a_lagging_worker_copies_it_afterwards(till, view):
+    till.get("/api/v2/session")
+    (key,) = redis().keys("live:*")
+    copy, session = msgspec.json.decode(redis().get(key)), key.decode().rpartition(":")[2]
+    newer = Client()
+    newer.get(address(till))
+
+    replay.remember(ObjectId(session), copy)
+
+    assert [each.get("/till/").status_code for each in (view, newer)] == [401, 200]
