@@ -1,17 +1,19 @@
 """Exchange a refresh token for the next pair, once; a copy of it that is used again ends the session."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
 from django.conf import settings
+from pymongo.errors import DuplicateKeyError
 
 from backend.accounts import replay
 from backend.accounts.dpop import Proof
 from backend.accounts.errors import InvalidToken, SessionRevoked
 from backend.accounts.sessions import checked, end
 from backend.accounts.tokens import issue_pair, read_refresh
-from backend.audit.services import record_security
+from backend.audit.services import security_log
 from backend.core.ids import digest
 from backend.core.mongo import collection
 
@@ -79,7 +81,10 @@ def _why_not(session: Document, generation: int, proof: Proof, address: str, now
 
 
 def _note(event: str, sid: ObjectId, proof: Proof, address: str, now: datetime) -> None:
+    """Log `event`, once a session and key: whoever holds one copied token cannot fill the log with it."""
     session = collection("staffSessions").find_one({"_id": sid}) or {}
-    record_security(
-        event, now=now, user=session, machine_code=session.get("machineCode", ""), key=proof.key, address=address
-    )
+    machine = session.get("machineCode", "")
+    row = security_log(event, now=now, user=session, machine_code=machine, key=proof.key, address=address)
+    identifier = ObjectId(digest(f"{event}|{sid}|{proof.key}")[:24])
+    with suppress(DuplicateKeyError):
+        collection("securityLogs").insert_one({"_id": identifier, **row})

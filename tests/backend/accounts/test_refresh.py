@@ -134,3 +134,11 @@ def test_a_session_used_from_a_second_address_is_noted_once(till):
     rows = list(collection("securityLogs").find({"event": "session_at_second_address"}))
 
     assert [(row["phone"], row["address"]) for row in rows] == [(till.phone, "127.0.0.1")]
+
+
+def test_a_copied_token_fills_no_log(till, make_till, seller):
+    thief = make_till(seller)
+    thief.refresh_token = till.refresh_token
+
+    assert [thief.refresh().status_code for _ in range(3)] == [401] * 3
+    assert collection("securityLogs").count_documents({"event": "refresh_with_other_key"}) == 1
