@@ -69,6 +69,7 @@ class Child:
         log: the file that takes its output; its last line explains a failure. Without one it shares our output.
         environment: variables on top of our own.
         directory: its working directory.
+        last: the signal that ends it where this process is killed (Linux; elsewhere SIGTERM, then by force).
     """
 
     def __init__(
@@ -79,12 +80,13 @@ class Child:
         log: Path | None = None,
         environment: Mapping[str, str] | None = None,
         directory: Path | None = None,
+        last: signal.Signals = signal.SIGTERM,
     ) -> None:
         self.name = name
         self.log = log
         output = log.open("wb") if log else None
         # -I -S: the tether needs nothing but the standard library, and should start at once.
-        tether = [sys.executable, "-I", "-S", str(TETHER), str(os.getpid())]
+        tether = [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), str(int(last))]
         self.process = subprocess.Popen(
             [*tether, *command],
             stdin=subprocess.PIPE,

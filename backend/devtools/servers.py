@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,8 +19,9 @@ from backend.devtools.children import CannotStart, Child, free_port, program, wr
 
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE_SERVER = ROOT / "var" / "bin" / "secantusd-rs"
+AT_ONCE: signal.Signals = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no such signal
 START_SECONDS = 60.0  # a million documents after a kill take 5 s on a fast disk
-RELEASE_SECONDS = 20.0  # a server whose parent was killed is closing its files
+RELEASE_SECONDS = 20.0  # a server that was left behind is closing its files
 PORT_TRIES = 3
 IN_USE = "already being managed by another process"
 
@@ -77,7 +79,8 @@ def _start_mongo(executable: str, storage: Path, pid_file: Path) -> tuple[Child,
         command = [executable, "--host", "127.0.0.1", "--port", str(port), "--storage-path", str(storage)]
         # Without it a killed server loses the last acknowledged writes.
         command += ["--sync-on-commit", "--log-level", "WARNING", "--cache-size", "256M"]
-        child = Child("MongoDB", command, log=log)
+        # By force where we are killed: asked politely, it now and then hangs for ever. Its journal loses nothing.
+        child = Child("MongoDB", command, log=log, last=AT_ONCE)
         try:
             child.wait_until(partial(_mongo_answers, uri), seconds=START_SECONDS)
         except CannotStart as failure:

@@ -1,6 +1,6 @@
 """Start a program that does not outlive the process that asked for it, not even when that one is killed.
 
-Run as a file, with the standard library alone: `python tether.py PARENT PROGRAM ARGUMENT...`.
+Run as a file, with the standard library alone: `python tether.py PARENT SIGNAL PROGRAM ARGUMENT...`.
 """
 
 import ctypes
@@ -15,9 +15,9 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 GRACE_SECONDS = 15.0
 
 
-def become(parent: int, command: list[str]) -> None:
-    """Turn this process into `command`, which the Linux kernel sends SIGTERM when `parent` ends."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def become(parent: int, last: int, command: list[str]) -> None:
+    """Turn this process into `command`, which the Linux kernel sends the signal `last` when `parent` ends."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, last)
     if os.getppid() != parent:  # it ended before the line above
         sys.exit(1)
     os.execvp(command[0], command)  # noqa: S606 - the command comes from our own code
@@ -45,5 +45,5 @@ def watch(command: list[str]) -> int:
 
 if __name__ == "__main__":
     if sys.platform == "linux":
-        become(int(sys.argv[1]), sys.argv[2:])
-    sys.exit(watch(sys.argv[2:]))
+        become(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
+    sys.exit(watch(sys.argv[3:]))

@@ -63,7 +63,7 @@ def test_the_server_ends_when_the_command_that_started_it_is_killed(tmp_path: Pa
 
         process.kill()
 
-        assert eventually(lambda: not alive(server), seconds=60)  # it writes its files first
+        assert eventually(lambda: not alive(server))
 
 
 def test_a_start_right_after_a_kill_waits_for_the_former_server_to_let_go(tmp_path: Path):
