@@ -1,16 +1,15 @@
 """What an attempt from a machine that is not the account's own is judged by: where it comes from, what it names."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bson import ObjectId
 from django.conf import settings
 from pymongo import InsertOne
 
 from backend.audit.services import security_log
 from backend.core import clock
+from backend.core.ids import id_named
 from backend.core.mongo import collection, namespace
 from backend.core.networks import is_within
 
@@ -75,5 +74,5 @@ def alert_of_new_key(
         reference=reference,
         address=address,
     )
-    identifier = ObjectId(hashlib.sha256(named.encode()).digest()[:12])
+    identifier = id_named(named)
     return InsertOne({"_id": identifier, **event}, namespace=namespace("securityLogs"))

@@ -5,7 +5,6 @@ one bulk of writes over two collections. A first log-in misses there and costs t
 where the attempt comes from and whether its machine is known under another key; and the bulk that binds.
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,6 +28,7 @@ from backend.accounts.tokens import issue_pair
 from backend.audit.services import login_log
 from backend.audit.words import Reason
 from backend.core.http import address_group
+from backend.core.ids import id_named
 from backend.core.ids import reference as new_reference
 from backend.core.mongo import client, collection, namespace
 from backend.core.throttles import Bucket, Strikes, forgive, strike, take
@@ -168,7 +168,7 @@ def _reference_of_waiting(attempt: Attempt, user: Document | None, now: datetime
     limits: dict[str, Any] = settings.LOGIN_THROTTLES
     window = int(now.timestamp()) // limits["failure_window"]
     named = f"throttled|{attempt.phone}|{attempt.proof.key}|{attempt.machine_code}|{window}"
-    identifier = ObjectId(hashlib.sha256(named.encode()).digest()[:12])
+    identifier = id_named(named)
     reference = new_reference()
     log = _log_of(attempt, result="refused", reason=Reason.THROTTLED.value, reference=reference, now=now, user=user)
     try:

@@ -14,7 +14,7 @@ from backend.accounts.errors import InvalidToken, SessionRevoked
 from backend.accounts.sessions import checked, end
 from backend.accounts.tokens import issue_pair, read_refresh
 from backend.audit.services import security_log
-from backend.core.ids import digest
+from backend.core.ids import digest, id_named
 from backend.core.mongo import collection
 
 Document = dict[str, Any]
@@ -85,6 +85,6 @@ def _note(event: str, sid: ObjectId, proof: Proof, address: str, now: datetime) 
     session = collection("staffSessions").find_one({"_id": sid}) or {}
     machine = session.get("machineCode", "")
     row = security_log(event, now=now, user=session, machine_code=machine, key=proof.key, address=address)
-    identifier = ObjectId(digest(f"{event}|{sid}|{proof.key}")[:24])
+    identifier = id_named(f"{event}|{sid}|{proof.key}")
     with suppress(DuplicateKeyError):
         collection("securityLogs").insert_one({"_id": identifier, **row})
