@@ -18,9 +18,10 @@ from pymongo.errors import DuplicateKeyError
 from redis import Redis
 from redis.exceptions import RedisError
 
-from backend.accounts import tombstones
+from backend.accounts import returning, tombstones
 from backend.accounts.dpop import Proof, nonce_holds
 from backend.accounts.errors import InvalidProof, UseNonce
+from backend.accounts.returning import Returning
 from backend.core import throttles
 from backend.core.mongo import collection
 from backend.core.redis import redis, run_script
@@ -28,6 +29,7 @@ from backend.core.throttles import TAKE_FUNCTION, Bucket
 
 log = logging.getLogger(__name__)
 LAG_SECONDS = 3600  # longer than any worker lags between reading a session and keeping its copy
+IN_DOUBT = b"?"  # in a tombstone's place: MongoDB is asked
 
 # Each of these begins with the proof. KEYS: proof, ...; ARGV: run id, seconds a proof is kept, ...
 SPEND = """
@@ -41,13 +43,26 @@ SPEND_IN_SESSION = (
     SPEND
     + """
 local ended = redis.call('GET', KEYS[2])
-if ended then return {'ended', run, ended} end
+if ended and ended ~= '?' then return {'ended', run, ended} end
 redis.call('SET', KEYS[3], '1', 'EX', ARGV[3])
-return {'fresh', run, redis.call('GET', 'live:' .. run .. ':' .. ARGV[4]) or ''}
+return {'fresh', run, not ended and redis.call('GET', 'live:' .. run .. ':' .. ARGV[4]) or ''}
 """
 )
-# ... budget; ... rate, burst.
-SPEND_AND_TAKE = TAKE_FUNCTION + SPEND + "return {'fresh', run, take(KEYS[2], tonumber(ARGV[3]), tonumber(ARGV[4]))}"
+# ... budget, what is known of the account here; ... rate, burst, the session about to begin, seconds of doubt.
+# The account's last session is in doubt from here on: no copy of it counts, and none is kept.
+SPEND_AND_ENTER = (
+    TAKE_FUNCTION
+    + SPEND
+    + """
+local wait = take(KEYS[2], tonumber(ARGV[3]), tonumber(ARGV[4]))
+local known = redis.call('HMGET', KEYS[3], 'session', 'account')
+if wait ~= '0' or not known[1] then return {'fresh', run, wait} end
+local ended = redis.call('GET', 'ended:' .. known[1])
+if not ended or ended == '?' then redis.call('SET', 'ended:' .. known[1], '?', 'EX', ARGV[6]) end
+redis.call('HSET', KEYS[3], 'session', ARGV[5])
+return {'fresh', run, wait, known[1], known[2]}
+"""
+)
 # KEYS: entry, tombstone, the screens' newest cookie; ARGV: entry, seconds, the entry's cookie.
 # A tombstone is never written over, and no copy that was read before the screens were opened anew counts after it.
 REMEMBER = """
@@ -102,24 +117,35 @@ def spend_in_session(proof: Proof, session: ObjectId, *, now: datetime) -> Spent
     """Use up `proof` and return what Redis knows of `session`; raises like `spend`."""
     keys, args = [f"ended:{session}", f"proven:{session}"], [settings.WEB_SESSION_PROOF_SECONDS, str(session)]
     match _spend(SPEND_IN_SESSION, proof, keys=keys, args=args, now=now):
-        case ("ended", reason):
+        case [b"ended", reason]:
             return Spent(ended=reason.decode())
-        case ("fresh", copy) if copy:
+        case [b"fresh", copy] if copy:
             return Spent(session=msgspec.json.decode(copy))
     return Spent()
 
 
-def spend_and_take(proof: Proof, budget: str, bucket: Bucket, *, now: datetime) -> float:
-    """Use up `proof` and take one from `budget`; return 0, or the seconds to wait. Raises like `spend`.
+def spend_and_enter(
+    proof: Proof, budget: str, bucket: Bucket, *, phone: str, session: ObjectId, now: datetime
+) -> tuple[float, Returning | None]:
+    """Use up `proof` and take one from `budget`; return 0, or the seconds to wait, and who returns here, if known.
 
-    A proof that is refused takes nothing, so whoever sends one again cannot spend its owner's budget.
+    Where somebody is known, `session` is held to be the one that begins, and no copy of the former counts any more.
+    A proof that is refused takes nothing, so whoever sends one again cannot spend its owner's budget. Raises like
+    `spend`.
     """
-    keys, args = [throttles.redis_key(budget)], [bucket.rate, bucket.burst]
-    answer = _spend(SPEND_AND_TAKE, proof, keys=keys, args=args, now=now)
-    return float(answer[1]) if answer else throttles.take(budget, bucket)
+    keys = [throttles.redis_key(budget), returning.redis_key(phone, proof.key)]
+    args = [bucket.rate, bucket.burst, str(session), LAG_SECONDS]
+    match _spend(SPEND_AND_ENTER, proof, keys=keys, args=args, now=now):
+        case None:
+            return throttles.take(budget, bucket), None
+        case [_fresh, wait, former, account]:
+            return float(wait), returning.read(former, account)
+        case [_fresh, wait, *_nobody]:
+            return float(wait), None
+    raise AssertionError("the script answers one of these")
 
 
-def _spend(script: str, proof: Proof, *, keys: list[str], args: list[Any], now: datetime) -> tuple[str, bytes] | None:
+def _spend(script: str, proof: Proof, *, keys: list[str], args: list[Any], now: datetime) -> list[bytes] | None:
     """Return what `script` said after the proof, or None where MongoDB keeps the proofs."""
     server = redis()
     if server is None:
@@ -142,7 +168,7 @@ def _proof_id(proof: Proof) -> str:
     return f"{proof.key}:{hashlib.sha256(proof.jti.encode()).hexdigest()[:32]}"
 
 
-def _spend_in_redis(server: Redis, script: str, proof: Proof, keys: list[str], args: list[Any]) -> tuple[str, bytes]:
+def _spend_in_redis(server: Redis, script: str, proof: Proof, keys: list[str], args: list[Any]) -> list[bytes]:
     run = RUN.current()
     if not nonce_holds(proof.nonce, run):
         # Redis may have restarted since this worker last asked: look once, then judge.
@@ -159,7 +185,7 @@ def _spend_in_redis(server: Redis, script: str, proof: Proof, keys: list[str], a
             raise UseNonce
         case b"replayed":
             raise InvalidProof("replayed")
-    return outcome.decode(), more[0]
+    return [outcome, *more]
 
 
 def _spend_in_mongodb(proof: Proof, now: datetime) -> None:
@@ -199,6 +225,17 @@ def bury(sessions: dict[ObjectId, str]) -> None:
         RUN.of_redis = ""
 
 
+def expect(user: dict[str, Any], *, session: ObjectId) -> None:
+    """Let the next log-in of `user` on this machine find it without MongoDB; `session` is the one that it has now."""
+    server = redis()
+    if server is None:
+        return
+    try:
+        returning.write(server, user, session=session)
+    except RedisError:
+        RUN.of_redis = ""
+
+
 def recall(session: ObjectId) -> tuple[str, dict[str, Any] | None, bool]:
     """Return for a screen's request why `session` ended, its copy, and whether it was proven of late."""
     server = redis()
@@ -212,6 +249,8 @@ def recall(session: ObjectId) -> tuple[str, dict[str, Any] | None, bool]:
     except RedisError:
         RUN.of_redis = ""
         return "", None, False
+    if ended == IN_DOUBT:
+        return "", None, bool(proven)
     return (ended or b"").decode(), msgspec.json.decode(copy) if copy else None, bool(proven)
 
 

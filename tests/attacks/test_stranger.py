@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from backend.accounts.services import login
+from backend.accounts.services.attempt import Attempt
 from backend.core import clock, throttles
 from backend.core.mongo import collection
 from tests.attacks.chance import alike
@@ -185,14 +186,14 @@ def test_a_difference_that_could_be_used_would_be_seen(
     db: None, make_till: MakeTill, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control: a known phone costs as much more as one slow hash would."""
-    real = login._log_of
+    real = Attempt.log
 
     def slower(attempt: Any, **more: Any) -> Any:
         if more["user"] is not None:
             time.sleep(0.005)
         return real(attempt, **more)
 
-    monkeypatch.setattr(login, "_log_of", slower)
+    monkeypatch.setattr(Attempt, "log", slower)
     taken = Clockwork(make_till, settings).samples()
 
     assert not alike(taken["unknown"], taken["bound"])

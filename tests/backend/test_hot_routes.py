@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
+from tests.backend.accounts.state import redis
 from tests.factories import make_showtime, make_staff
 from tests.support.fixtures import MakeTill
 from tests.support.till import Till
@@ -20,7 +21,16 @@ def till(make_till: MakeTill) -> Till:
     return till
 
 
-def test_a_log_in_at_a_bound_till_is_two_round_trips(till: Till, commands: Commands) -> None:
+def test_a_log_in_at_a_till_that_is_known_is_one_round_trip(till: Till, commands: Commands) -> None:
+    with commands() as seen:
+        till.log_in()
+
+    assert seen == ["bulkWrite users,staffSessions,loginLogs"]
+
+
+def test_a_log_in_at_a_bound_till_that_redis_has_forgotten_is_two(till: Till, commands: Commands) -> None:
+    redis().flushall()
+
     with commands() as seen:
         till.log_in()
 

@@ -26,7 +26,8 @@ from backend.accounts.api.shapes import (
 )
 from backend.accounts.dpop import verify
 from backend.accounts.phones import required_phone
-from backend.accounts.services.login import Attempt, Waiting, log_in
+from backend.accounts.services.attempt import Attempt, Waiting
+from backend.accounts.services.login import log_in
 from backend.accounts.services.refresh import refresh
 from backend.accounts.services.web_session import issue_code
 from backend.accounts.sessions import LiveSession

@@ -1,74 +1,37 @@
 """Log in by phone, machine code and device proof; bind the device where the account's policy lets it.
 
-The usual log-in costs two database round trips: one update that finds the account of this very key and machine, and
-one bulk of writes over two collections. A first log-in misses there and costs two more: a look at the account, at
-where the attempt comes from and whether its machine is known under another key; and the bulk that binds.
+A machine that the account is bound to enters by one or two database round trips (`entering`). A first log-in misses
+there and costs two more: a look at the account, at where the attempt comes from and whether its machine is known
+under another key; and the bulk that binds.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
 from django.conf import settings
-from pymongo import InsertOne, UpdateOne
+from pymongo import InsertOne
 from pymongo.errors import DuplicateKeyError
 
 from backend.accounts import activation, replay
-from backend.accounts.binding_documents import SPENT, bound_event, device_document, history_row
-from backend.accounts.dpop import Proof
 from backend.accounts.errors import ClientTooOld, LoginRefused, TooManyAttempts
-from backend.accounts.models import AccountState, BindingPolicy, DeviceBinding
-from backend.accounts.services import approvals
+from backend.accounts.models import AccountState, BindingPolicy
+from backend.accounts.services import approvals, entering
 from backend.accounts.services.approvals import Queue
+from backend.accounts.services.attempt import Attempt, LoggedIn, Waiting
 from backend.accounts.services.ordered import write_in_order
-from backend.accounts.sessions import new_session
-from backend.accounts.surroundings import Surroundings, alert_of_new_key, look_around
-from backend.accounts.tokens import issue_pair
-from backend.audit.services import login_log
+from backend.accounts.surroundings import Surroundings, look_around
 from backend.audit.words import Reason
 from backend.core.http import address_group
 from backend.core.ids import id_named
 from backend.core.ids import reference as new_reference
-from backend.core.mongo import client, collection, namespace
+from backend.core.mongo import collection, namespace
 from backend.core.throttles import Bucket, Strikes, forgive, strike, take
 from backend.releases.selectors import minimum_version, older
 
 Document = dict[str, Any]
 # A log-in that meets another of the same account begins again, at most this often.
 TRIES = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """What a log-in is made of. `phone` is normalised; `proof` holds but is not yet spent."""
-
-    phone: str
-    machine_code: str
-    device_name: str
-    os: str
-    client_version: str
-    address: str
-    proof: Proof
-    activation_code: str | None = None
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A first log-in that a manager must approve, found by its reference. Ask again after so many seconds."""
-
-    reference: str
-    retry_after: int
-
-
-@dataclass(frozen=True)
-class LoggedIn:
-    """A successful log-in: the tokens and the documents as they stand after it."""
-
-    tokens: Document
-    user: Document
-    device: Document
-    session: Document
 
 
 def log_in(attempt: Attempt, *, now: datetime) -> LoggedIn | Waiting:
@@ -82,8 +45,15 @@ def log_in(attempt: Attempt, *, now: datetime) -> LoggedIn | Waiting:
         raise ClientTooOld(minimum=minimum)
     limits: dict[str, Any] = settings.LOGIN_THROTTLES
     own_budget = f"login-key:{attempt.proof.key}"
-    wait = replay.spend_and_take(attempt.proof, own_budget, Bucket(**limits["own_key"]), now=now)
-    entered = None if wait else _enter_bound(attempt, now=now)
+    identifier = ObjectId()
+    wait, known = replay.spend_and_enter(
+        attempt.proof, own_budget, Bucket(**limits["own_key"]), phone=attempt.phone, session=identifier, now=now
+    )
+    entered = None
+    if not wait:
+        entered = (known and entering.enter_again(attempt, known, identifier, now=now)) or entering.enter_bound(
+            attempt, now=now
+        )
     return entered or _enter_otherwise(attempt, wait, now=now)
 
 
@@ -116,13 +86,13 @@ def _judge_and_enter(
     if user is not None and _is_bound_to(user, attempt):
         if user["account"]["status"]["code"] != AccountState.ACTIVE:
             raise _refused(attempt, Reason(user["account"]["status"]["code"]), user, Surroundings(), now)
-        return _enter_bound(attempt, now=now)
+        return entering.enter_bound(attempt, now=now)
     if queue is not None:
         return _wait(attempt, user, queue, around, now=now)
     if reason := _reason_against(attempt, user, around, now=now):
         raise _refused(attempt, reason, user, around, now)
     assert user is not None
-    done = _bind_and_enter(attempt, user, around, now=now)
+    done = entering.bind_and_enter(attempt, user, around, now=now)
     if done is not None:
         forgive(_phone_key(attempt))
     return done
@@ -170,7 +140,7 @@ def _reference_of_waiting(attempt: Attempt, user: Document | None, now: datetime
     named = f"throttled|{attempt.phone}|{attempt.proof.key}|{attempt.machine_code}|{window}"
     identifier = id_named(named)
     reference = new_reference()
-    log = _log_of(attempt, result="refused", reason=Reason.THROTTLED.value, reference=reference, now=now, user=user)
+    log = attempt.log(result="refused", reason=Reason.THROTTLED.value, reference=reference, now=now, user=user)
     try:
         collection("loginLogs").insert_one({**log, "_id": identifier})
     except DuplicateKeyError:
@@ -211,27 +181,11 @@ def _refused(
 ) -> LoginRefused:
     """Log the true reason, and return the one answer for all of them."""
     reference = new_reference()
-    log = _log_of(attempt, result="refused", reason=reason.value, reference=reference, now=now, user=user)
-    write_in_order([InsertOne(log, namespace=namespace("loginLogs")), *_alerts(attempt, user, around, reference, now)])
+    log = attempt.log(result="refused", reason=reason.value, reference=reference, now=now, user=user)
+    write_in_order(
+        [InsertOne(log, namespace=namespace("loginLogs")), *attempt.alerts(user, around, reference=reference, now=now)]
+    )
     return LoginRefused(reference=reference)
-
-
-def _alerts(
-    attempt: Attempt, user: Document | None, around: Surroundings, reference: str, now: datetime
-) -> list[InsertOne[Document]]:
-    if not around.has_other_key:
-        return []
-    return [
-        alert_of_new_key(
-            user,
-            phone=attempt.phone,
-            machine_code=attempt.machine_code,
-            key=attempt.proof.key,
-            reference=reference,
-            address=attempt.address,
-            now=now,
-        )
-    ]
 
 
 def _wait(
@@ -245,150 +199,20 @@ def _wait(
     if any(slot["key"] == attempt.proof.key and slot["refused"] for slot in queue.slots):
         raise _refused(attempt, unknown or Reason.APPROVAL_REFUSED, user, around, now)
     reference = new_reference()
-    log = _log_of(
-        attempt, result="pending", reason=(unknown or Reason.APPROVAL).value, reference=reference, now=now, user=user
-    )
+    why = unknown or Reason.APPROVAL
+    log = attempt.log(result="pending", reason=why.value, reference=reference, now=now, user=user)
     reason = approvals.ask(
         queue,
         phone=attempt.phone,
         user=user,
-        device=_device_of(attempt, now),
+        device=attempt.device(now),
         address=attempt.address,
         inside=around.inside,
         reference=reference,
         log=InsertOne(log, namespace=namespace("loginLogs")),
-        alerts=_alerts(attempt, user, around, reference, now),
+        alerts=attempt.alerts(user, around, reference=reference, now=now),
         now=now,
     )
     if reason is Reason.APPROVALS_FULL:
         raise _refused(attempt, unknown or reason, user, around, now)
     return Waiting(reference, settings.APPROVAL_RETRY_SECONDS) if reason is None else None
-
-
-def _log_of(attempt: Attempt, **more: Any) -> Document:
-    return login_log(
-        phone=attempt.phone,
-        machine_code=attempt.machine_code,
-        key=attempt.proof.key,
-        address=attempt.address,
-        client_version=attempt.client_version,
-        device_name=attempt.device_name,
-        **more,
-    )
-
-
-def _enter_bound(attempt: Attempt, *, now: datetime) -> LoggedIn | None:
-    """Write the log-in of a machine that an active account is bound to; None where it is not.
-
-    The account first, by one conditional update that finds it as well: from then on it stands behind the new session
-    alone. What is disabled or unbound between the two writes is found out when the session is first read.
-    """
-    identifier = ObjectId()
-    device = _device_of(attempt, now)
-    change = {f"device.{name}": device[name] for name in ("lastLoginTime", "clientVersion", "name", "os")}
-    user = collection("users").find_one_and_update(
-        {
-            "phone": attempt.phone,
-            "account.status.code": AccountState.ACTIVE.value,
-            "device.keyThumbprint": attempt.proof.key,
-            "device.machineCode": attempt.machine_code,
-        },
-        {"$set": {"session": identifier, **change}},
-    )
-    if user is None:
-        return None
-    device["boundAt"] = user["device"]["boundAt"]
-    session = new_session(user=user, device=device, address=attempt.address, now=now, identifier=identifier)
-    log = _log_of(attempt, result="success", reason=Reason.KNOWN.value, reference=new_reference(), now=now, user=user)
-    client().bulk_write([*_opened(session, log), *_ended(user.get("session"), now)], ordered=True)
-    return _logged_in(user, device, session, now=now)
-
-
-def _bind_and_enter(attempt: Attempt, user: Document, around: Surroundings, *, now: datetime) -> LoggedIn | None:
-    """Write a log-in that binds its machine; None where the account changed since it was read, and nothing counts.
-
-    In order: the session, the account, and only then what says that it happened. Accounts are never deleted, so the
-    account's upsert can never insert.
-    """
-    device = _device_of(attempt, now)
-    session = new_session(user=user, device=device, address=attempt.address, now=now)
-    reference = new_reference()
-    log = _log_of(attempt, result="success", reason=Reason.BOUND.value, reference=reference, now=now, user=user)
-    condition, change = _condition_and_change(user, device, session["_id"], now=now)
-    history = history_row(
-        user,
-        device,
-        state=DeviceBinding.State.ACTIVE.value,
-        reference=reference,
-        address=attempt.address,
-        inside=around.inside,
-        at=now,
-    )
-    event = bound_event(user, device, reference=reference, address=attempt.address, now=now)
-    opened, logged = _opened(session, log)
-    writes: list[Any] = [
-        opened,
-        UpdateOne(condition, change, upsert=True, namespace=namespace("users")),
-        logged,
-        InsertOne(history, namespace=namespace("deviceBindings")),
-        InsertOne({"_id": history["_id"], **event}, namespace=namespace("securityLogs")),
-        *_ended(user.get("session"), now),
-        *_alerts(attempt, user, around, reference, now),
-    ]
-    if not write_in_order(writes):
-        collection("staffSessions").delete_one({"_id": session["_id"]})  # no token of it was given out
-        return None
-    return _logged_in(user, device, session, now=now)
-
-
-def _opened(session: Document, log: Document) -> tuple[InsertOne[Document], InsertOne[Document]]:
-    return InsertOne(session, namespace=namespace("staffSessions")), InsertOne(log, namespace=namespace("loginLogs"))
-
-
-def _ended(former: ObjectId | None, now: datetime) -> list[UpdateOne]:
-    """Return the write that ends the account's former session, where it has one."""
-    if former is None:
-        return []
-    ended = {"$set": {"endedAt": now, "endReason": "logged_in_elsewhere"}}
-    return [UpdateOne({"_id": former, "endedAt": None}, ended, namespace=namespace("staffSessions"))]
-
-
-def _logged_in(user: Document, device: Document, session: Document, *, now: datetime) -> LoggedIn:
-    """Bury the former session of `user`, as it was before, and give out the tokens of the new one."""
-    if (former := user.get("session")) is not None:
-        replay.bury({former: "logged_in_elsewhere"})
-    ends = session["expiresAt"]
-    tokens = issue_pair(session=session["_id"], key=device["keyThumbprint"], generation=1, at=now, ends=ends)
-    return LoggedIn(tokens=tokens, user=user, device=device, session=session)
-
-
-def _device_of(attempt: Attempt, now: datetime) -> Document:
-    return device_document(
-        machine_code=attempt.machine_code,
-        key=attempt.proof.key,
-        name=attempt.device_name,
-        os=attempt.os,
-        client_version=attempt.client_version,
-        bound_at=now,
-        now=now,
-    )
-
-
-def _condition_and_change(
-    user: Document, device: Document, session: ObjectId, *, now: datetime
-) -> tuple[Document, Document]:
-    """Return the conditional update that binds: nothing that it rests on has changed."""
-    condition: Document = {
-        "_id": user["_id"],
-        "account.status.code": AccountState.ACTIVE.value,
-        "session": user.get("session"),
-        "role": user["role"],
-        "cinemas": user["cinemas"],
-    }
-    account = user["account"]
-    condition |= {"device": None, "account.bindingPolicy": account["bindingPolicy"]}
-    if account["bindingPolicy"] == BindingPolicy.CODE:
-        condition |= activation.still_good(account["activationCode"])
-    else:
-        condition["account.bindingWindowUntil"] = {"$gt": now}
-    return condition, {"$set": {"session": session, "device": device, **SPENT}}

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from backend.accounts import activation
-from backend.accounts.services import login
+from backend.accounts.services import entering
 from backend.audit.words import Reason
 from backend.core import clock
 from backend.core.ids import ALPHABET
@@ -114,16 +114,16 @@ def test_of_many_guesses_at_once_five_are_judged(managing, coded):
 
 def test_the_right_code_comes_too_late_where_five_wrong_ones_were_faster(managing, coded, make_till, monkeypatch):
     """All were sent at once: the right one was read as right, and five wrong ones were counted before it bound."""
-    code, real = code_for(managing, coded), login.new_session
+    code, real = code_for(managing, coded), entering.new_session
 
     def meanwhile(**about):
-        monkeypatch.setattr(login, "new_session", real)
+        monkeypatch.setattr(entering, "new_session", real)
         user = collection("users").find_one({"_id": coded.id})
         for _ in range(5):
             activation.reason_against(user, WRONG, now=clock.now())
         return real(**about)
 
-    monkeypatch.setattr(login, "new_session", meanwhile)
+    monkeypatch.setattr(entering, "new_session", meanwhile)
 
     assert reason_of(make_till(coded), activationCode=code) == "code_dead"
     assert device_of(coded) is None
@@ -155,14 +155,14 @@ def test_another_accounts_code_is_wrong(managing, coded, cinema, make_till):
 
 
 def test_two_machines_with_the_code_at_once_bind_one(managing, coded, make_till, monkeypatch):
-    code, other, real = code_for(managing, coded), make_till(coded), login.new_session
+    code, other, real = code_for(managing, coded), make_till(coded), entering.new_session
 
     def meanwhile(**about):
-        monkeypatch.setattr(login, "new_session", real)
+        monkeypatch.setattr(entering, "new_session", real)
         assert other.try_log_in(activationCode=code).status_code == 200
         return real(**about)
 
-    monkeypatch.setattr(login, "new_session", meanwhile)
+    monkeypatch.setattr(entering, "new_session", meanwhile)
 
     assert reason_of(make_till(coded), activationCode=code) == "other_device"
     assert device_of(coded)["keyThumbprint"] == other.key.thumbprint

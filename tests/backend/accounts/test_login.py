@@ -7,7 +7,7 @@ import pytest
 from bson import ObjectId
 
 from backend.accounts import replay
-from backend.accounts.services import login
+from backend.accounts.services import entering
 from backend.core import clock
 from backend.core.mongo import collection
 from tests.backend.accounts.state import redis
@@ -188,14 +188,14 @@ def test_an_old_client_is_told_before_the_phone_is_looked_up(db, make_till, comm
 
 def test_a_role_that_changes_during_the_binding_log_in_is_not_kept(seller, make_till, monkeypatch):
     """The account is read, then changed by somebody, then entered: the session must have the new role."""
-    real = login.new_session
+    real = entering.new_session
 
     def meanwhile(**kwargs):
         collection("users").update_one({"_id": seller.id}, {"$set": {"role": "checker"}})
-        monkeypatch.setattr(login, "new_session", real)
+        monkeypatch.setattr(entering, "new_session", real)
         return real(**kwargs)
 
-    monkeypatch.setattr(login, "new_session", meanwhile)
+    monkeypatch.setattr(entering, "new_session", meanwhile)
 
     till = make_till(seller).log_in()
 
@@ -205,13 +205,13 @@ def test_a_role_that_changes_during_the_binding_log_in_is_not_kept(seller, make_
 
 
 def test_a_disabling_during_the_log_in_wins(seller, make_till, monkeypatch):
-    real = login.new_session
+    real = entering.new_session
 
     def meanwhile(**kwargs):
         collection("users").update_one({"_id": seller.id}, {"$set": {"account.status.code": "disabled"}})
         return real(**kwargs)
 
-    monkeypatch.setattr(login, "new_session", meanwhile)
+    monkeypatch.setattr(entering, "new_session", meanwhile)
 
     answer = make_till(seller).try_log_in()
 
@@ -254,7 +254,8 @@ def test_a_log_in_ends_the_former_session_although_a_lagging_worker_copies_it_af
 
 def test_a_log_in_that_comes_to_nothing_ends_no_session(till, monkeypatch):
     token = till.access_token
-    monkeypatch.setattr(login, "_enter_bound", lambda *_args, **_more: None)
+    monkeypatch.setattr(entering, "enter_again", lambda *_args, **_more: None)
+    monkeypatch.setattr(entering, "enter_bound", lambda *_args, **_more: None)
     assert till.try_log_in().status_code == 401
 
     till.access_token = token

@@ -8,7 +8,7 @@ import pytest
 import redis
 from django.conf import settings
 
-from backend.accounts.services import login, managing
+from backend.accounts.services import entering, managing
 from backend.core import clock
 from backend.core.mongo import collection
 from tests.factories import make_staff
@@ -120,14 +120,14 @@ def test_without_its_condition_the_binding_would_have_two_owners(make_till, monk
     tills = [make_till(staff) for _ in range(4)]
     for each in tills:
         each.nonce = each.send("GET", "/api/v2/client/latest", None, {}).headers["DPoP-Nonce"]
-    real = login._condition_and_change
+    real = entering._condition_and_change
 
     def unguarded(user, device, session, **kwargs):
         time.sleep(0.2)  # all have read the account by now
         _condition, change = real(user, device, session, **kwargs)
         return {"_id": user["_id"]}, change
 
-    monkeypatch.setattr(login, "_condition_and_change", unguarded)
+    monkeypatch.setattr(entering, "_condition_and_change", unguarded)
     with ThreadPoolExecutor(len(tills)) as pool:
         answers = list(pool.map(lambda till: till.try_log_in(), tills))
 
