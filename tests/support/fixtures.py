@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,10 +32,14 @@ def over_test_client(client: Client) -> Callable[..., Answer]:
     return send
 
 
-def over_network(origin: str) -> Callable[..., Answer]:
-    """Return how a till reaches a server process at `origin`, on one connection of its own."""
+def over_network(origin: str, *, ca_file: Path | None = None) -> Callable[..., Answer]:
+    """Return how a till reaches a server process at `origin`, on one connection of its own.
+
+    `ca_file` is the authority of its certificate, PEM, where that is not one of the public ones.
+    """
     session = requests.Session()
     session.trust_env = False
+    session.verify = str(ca_file) if ca_file else True
 
     def send(method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         if body is not None:
