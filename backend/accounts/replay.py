@@ -9,7 +9,7 @@ import logging
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from bson import ObjectId
@@ -63,6 +63,11 @@ redis.call('HSET', KEYS[3], 'session', ARGV[5])
 return {'fresh', run, wait, known[1], known[2]}
 """
 )
+# KEYS: tombstone, proven mark; ARGV: session. The copy is this run's own: what an earlier one kept counts no more.
+RECALL = """
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+return {redis.call('GET', KEYS[1]), redis.call('GET', 'live:' .. run .. ':' .. ARGV[1]), redis.call('GET', KEYS[2])}
+"""
 # KEYS: entry, tombstone, the screens' newest cookie; ARGV: entry, seconds, the entry's cookie.
 # A tombstone is never written over, and no copy that was read before the screens were opened anew counts after it.
 REMEMBER = """
@@ -242,10 +247,8 @@ def recall(session: ObjectId) -> tuple[str, dict[str, Any] | None, bool]:
     if server is None:
         return "", None, False
     try:
-        run = RUN.current()
-        ended, copy, proven = cast(  # bytes: the client decodes nothing
-            "list[bytes | None]", server.mget(f"ended:{session}", f"live:{run}:{session}", f"proven:{session}")
-        )
+        keys = [f"ended:{session}", f"proven:{session}"]
+        ended, copy, proven = run_script(server, RECALL, keys=keys, args=[str(session)])
     except RedisError:
         RUN.of_redis = ""
         return "", None, False

@@ -196,3 +196,19 @@ def test_a_replaced_cookie_stays_dead_although_a_lagging_worker_copies_it_afterw
     replay.remember(ObjectId(session), copy)
 
     assert [each.get("/till/").status_code for each in (view, newer)] == [401, 200]
+
+
+def test_a_copy_that_an_earlier_run_of_redis_kept_opens_no_screen(view, monkeypatch):
+    """The worker has not noticed that Redis restarted, and with it went the word that the session is over."""
+    view.get("/till/")
+    (copy,) = redis().keys("live:*")
+    _live, run, session = copy.decode().split(":")
+    collection("staffSessions").update_one(
+        {"_id": ObjectId(session)}, {"$set": {"endedAt": clock.now(), "endReason": "unbound"}}
+    )
+    assert view.get("/till/").status_code == 200, "while the run is the same, its copy counts"
+
+    redis().rename(copy, f"live:former:{session}")
+    monkeypatch.setattr(replay.RUN, "of_redis", "former")
+
+    assert view.get("/till/").status_code == 401
