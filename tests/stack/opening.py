@@ -1,4 +1,4 @@
-"""A cinema opens in the stack's database: `python -m tests.stack.opening STAFF SHOWTIMES` prints whom and what it made."""
+"""A cinema opens in the stack's database: `python -m tests.stack.opening STAFF SHOWTIMES` prints what it made."""
 
 import json
 import subprocess

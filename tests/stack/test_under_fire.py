@@ -149,7 +149,7 @@ def test_old_versions_of_tls_are_not(front: Front, version: ssl.TLSVersion):
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = version
 
-    with pytest.raises(ssl.SSLError, match="(?i)alert"):
+    with pytest.raises(ssl.SSLError, match=r"(?i)alert"):
         connect(front, context)
 
 
@@ -161,7 +161,7 @@ def test_ciphers_without_forward_secrecy_or_authenticated_encryption_are_refused
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(cipher)
 
-    with pytest.raises(ssl.SSLError, match="(?i)alert handshake failure"):
+    with pytest.raises(ssl.SSLError, match=r"(?i)alert handshake failure"):
         connect(front, context)
 
 
