@@ -202,7 +202,7 @@ def test_a_copy_that_an_earlier_run_of_redis_kept_opens_no_screen(view, monkeypa
     """The worker has not noticed that Redis restarted, and with it went the word that the session is over."""
     view.get("/till/")
     (copy,) = redis().keys("live:*")
-    _live, run, session = copy.decode().split(":")
+    _live, _run, session = copy.decode().split(":")
     collection("staffSessions").update_one(
         {"_id": ObjectId(session)}, {"$set": {"endedAt": clock.now(), "endReason": "unbound"}}
     )
