@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from backend.devtools.children import Child, program
+from backend.devtools.children import Child, free_port, program
 from backend.devtools.servers import ROOT
 
 TEMPLATES = ROOT / "nginx" / "conf"
@@ -49,6 +49,8 @@ def write_configuration(
         "ACCESS_LOG": str(directory / "access.log"),
         "TILL_SERVERS": f"server 127.0.0.1:{upstream_port};",
         "OFFICE_SERVERS": f"server 127.0.0.1:{upstream_port};",
+        "OPS_SERVERS": "server 127.0.0.1:9 down;",  # no Grafana here: without ops.conf nobody asks it
+        "STATUS_LISTEN": f"127.0.0.1:{free_port()}",
         "LISTEN": f"127.0.0.1:{port}",
         "REDIRECT_LISTEN": f"127.0.0.1:{redirect_port}",
         "TLS_CERTIFICATE": str(certificate),

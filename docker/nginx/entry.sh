@@ -4,19 +4,23 @@
 #   ADMIN_ALLOW     networks that may open the back office, separated by commas, or `all`
 #   PROXIES_AHEAD   networks of load balancers in front, whose X-Forwarded-For counts; none where empty
 #   TILL_SERVERS, OFFICE_SERVERS   the lines of nginx's upstream blocks
+#   OPS_SERVERS     the same for Grafana at /ops/; empty where there is none
 set -eu
 : "${PUBLIC_ORIGIN:?}" "${ADMIN_ALLOW:?say which networks may open the back office, or all}"
 : "${TILL_SERVERS:?}" "${OFFICE_SERVERS:?}"
 : "${RUN_DIR:=/run/nginx}" "${CONF_DIR:=/etc/nginx/app}" "${NGINX_ETC:=/etc/nginx}" "${STATIC_PARENT:=/srv}"
 : "${ERROR_LOG:=/dev/stderr}" "${ACCESS_LOG:=/dev/stdout}" "${LISTEN:=8443}" "${REDIRECT_LISTEN:=8080}"
-: "${TLS_CERTIFICATE:=/run/secrets/tls_certificate}" "${TLS_KEY:=/run/secrets/tls_key}"
-export RUN_DIR CONF_DIR NGINX_ETC STATIC_PARENT ERROR_LOG ACCESS_LOG LISTEN REDIRECT_LISTEN TLS_CERTIFICATE TLS_KEY
-export PUBLIC_ORIGIN TILL_SERVERS OFFICE_SERVERS
+: "${TLS_CERTIFICATE:=/run/secrets/tls_certificate}" "${TLS_KEY:=/run/secrets/tls_key}" "${STATUS_LISTEN:=8081}"
+templates='nginx server'
+if [ -n "${OPS_SERVERS:-}" ]; then templates="$templates ops"; else OPS_SERVERS='server 127.0.0.1:9 down;'; fi
+export RUN_DIR CONF_DIR NGINX_ETC STATIC_PARENT ERROR_LOG ACCESS_LOG LISTEN REDIRECT_LISTEN STATUS_LISTEN
+export TLS_CERTIFICATE TLS_KEY PUBLIC_ORIGIN TILL_SERVERS OFFICE_SERVERS OPS_SERVERS
 
 # Only what is named here is filled in: nginx's own variables look the same.
 names='${RUN_DIR} ${CONF_DIR} ${NGINX_ETC} ${STATIC_PARENT} ${ERROR_LOG} ${ACCESS_LOG} ${LISTEN} ${REDIRECT_LISTEN}
-  ${TLS_CERTIFICATE} ${TLS_KEY} ${PUBLIC_ORIGIN} ${TILL_SERVERS} ${OFFICE_SERVERS}'
-for name in nginx server; do
+  ${STATUS_LISTEN} ${TLS_CERTIFICATE} ${TLS_KEY} ${PUBLIC_ORIGIN} ${TILL_SERVERS} ${OFFICE_SERVERS} ${OPS_SERVERS}'
+rm -f "$RUN_DIR/ops.conf"
+for name in $templates; do
   envsubst "$names" < "$CONF_DIR/$name.conf.template" > "$RUN_DIR/$name.conf"
 done
 

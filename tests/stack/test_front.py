@@ -2,8 +2,11 @@
 
 import http.client
 import os
+import socket
 import ssl
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,6 +27,18 @@ BACK_OFFICE = [
     "/till/%2e%2e/admin/",
     "/admin%2f",
 ]
+GRAFANA = [
+    "/ops/",
+    "/ops/login",
+    "/ops/api/live/ws",
+    "//ops//",
+    "/%6fps/",
+    "/till/../ops/",
+    "/till/%2e%2e/ops/d/cinema",
+    "/ops%2flogin",
+    "/ops/api/live/../../login",
+    "/static/../ops/",
+]
 
 
 class Application(ThreadingHTTPServer):
@@ -35,6 +50,7 @@ class Application(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.name = name
         self.asked: list[str] = []
+        self.told: list[dict[str, str]] = []
         self.gone = False
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -57,9 +73,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(f"{self.command} {self.path}")
+        self.server.told.append({name.lower(): value for name, value in self.headers.items()})
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path == "/cut":
             self.close_connection = True
+            return
+        if self.headers.get("Upgrade") == "websocket":
+            self.echo_what_comes()
             return
         self.send_response(200)
         self.send_header("X-Server", self.server.name)
@@ -67,6 +87,16 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     do_POST = do_GET  # noqa: N815
+
+    def echo_what_comes(self) -> None:
+        """Change the protocol to one that says everything back."""
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.end_headers()
+        while line := self.rfile.readline():
+            self.wfile.write(line)
+        self.close_connection = True
 
     def log_message(self, *args: object) -> None:
         """Stay quiet."""
@@ -77,6 +107,7 @@ class Front:
 
     def __init__(self, port: int, ca_file: Path) -> None:
         self.port = port
+        self.status_port = free_port()
         self.context = ssl.create_default_context(cafile=str(ca_file))
 
     def ask(self, path: str, method: str = "GET", headers: dict[str, str] | None = None) -> http.client.HTTPResponse:
@@ -99,8 +130,8 @@ class Front:
 
 @pytest.fixture
 def servers() -> Iterator[dict[str, Application]]:
-    """Return two tills and an office."""
-    made = {name: Application(name) for name in ("till-1", "till-2", "office")}
+    """Return two tills, an office and a Grafana."""
+    made = {name: Application(name) for name in ("till-1", "till-2", "office", "ops")}
     yield made
     for server in made.values():
         server.leave()
@@ -126,11 +157,13 @@ def start(tmp_path: Path, servers: dict[str, Application]) -> Iterator[Callable[
             "ACCESS_LOG": str(run_dir / "access.log"),
             "LISTEN": f"127.0.0.1:{front.port}",
             "REDIRECT_LISTEN": f"127.0.0.1:{free_port()}",
+            "STATUS_LISTEN": f"127.0.0.1:{front.status_port}",
             "TLS_CERTIFICATE": str(certificate),
             "TLS_KEY": str(key),
             "PUBLIC_ORIGIN": f"https://127.0.0.1:{front.port}",
             "TILL_SERVERS": " ".join(tills),
             "OFFICE_SERVERS": f"server {servers['office'].address};",
+            "OPS_SERVERS": f"server {servers['ops'].address};",
             "ADMIN_ALLOW": "all",
             # Started by root, workers would become `nobody`, who may not read a home directory.
             "NGINX_GLOBAL": "user root; " if os.geteuid() == 0 else "",
@@ -141,6 +174,7 @@ def start(tmp_path: Path, servers: dict[str, Application]) -> Iterator[Callable[
         child.wait_until(front.serves, seconds=10)
         for server in servers.values():
             server.asked.clear()
+            server.told.clear()
         return front
 
     yield begin
@@ -176,7 +210,90 @@ def test_a_stranger_reaches_the_back_office_by_no_spelling_and_no_header(
     front = start(ADMIN_ALLOW="192.0.2.0/24, 2001:db8::/48")
 
     assert front.ask(path, headers=FORGED).status == 403
-    assert [server.asked for server in servers.values()] == [[], [], []]
+    assert [server.asked for server in servers.values()] == [[], [], [], []]
+
+
+@pytest.mark.parametrize("path", GRAFANA)
+def test_a_stranger_reaches_grafana_by_no_spelling_and_no_header(
+    start: Callable[..., Front], servers: dict[str, Application], path: str
+) -> None:
+    front = start(ADMIN_ALLOW="192.0.2.0/24")
+
+    assert front.ask(path, headers=FORGED).status == 403
+    assert front.ask(path, "POST", headers=FORGED).status == 403
+    assert [server.asked for server in servers.values()] == [[], [], [], []]
+
+
+@pytest.mark.parametrize("path", GRAFANA)
+def test_one_of_the_list_reaches_grafana_and_no_other_server(start: Callable[..., Front], path: str) -> None:
+    assert start(ADMIN_ALLOW="127.0.0.0/8").ask(path).headers["X-Server"] == "ops"
+
+
+@pytest.mark.parametrize(("path", "server"), [("/ops/../admin/", "office"), ("/ops/%2e%2e/till/", "till-1")])
+def test_grafanas_prefix_opens_nothing_else(start: Callable[..., Front], path: str, server: str) -> None:
+    front = start(ADMIN_ALLOW="all")
+
+    assert (front.ask(path).headers["X-Server"] or "").startswith(server.partition("-")[0])
+    if server == "office":
+        assert start(ADMIN_ALLOW="192.0.2.0/24").ask(path).status == 403
+
+
+def test_grafana_gets_its_own_cookies_and_the_true_address(
+    start: Callable[..., Front], servers: dict[str, Application]
+) -> None:
+    cookies = "__Host-till=secret; sessionid=secret; grafana_session=mine; grafana_session_expiry=9"
+
+    answer = start().ask("/ops/d/cinema", headers={**FORGED, "Cookie": cookies, "Upgrade": "h2c"})
+
+    (told,) = servers["ops"].told
+    assert told["cookie"] == "grafana_session=mine; grafana_session_expiry=9"
+    assert (told["x-forwarded-for"], told["x-real-ip"]) == ("127.0.0.1", "127.0.0.1")
+    assert "upgrade" not in told
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert answer.headers["Strict-Transport-Security"]
+
+
+def test_grafana_sends_live_by_a_websocket(start: Callable[..., Front]) -> None:
+    front = start()
+    plain = socket.create_connection(("127.0.0.1", front.port), timeout=10)
+    with front.context.wrap_socket(plain, server_hostname="127.0.0.1") as live:
+        live.sendall(
+            b"GET /ops/api/live/ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        )
+        said = live.makefile("rb")
+        assert said.readline().startswith(b"HTTP/1.1 101 ")
+        while said.readline() not in {b"\r\n", b""}:
+            pass
+        live.sendall(b"twenty seats\n")
+        assert said.readline() == b"twenty seats\n"
+
+
+def test_the_application_is_never_asked_to_change_the_protocol(
+    start: Callable[..., Front], servers: dict[str, Application]
+) -> None:
+    answer = start().ask("/api/v2/orders", headers={"Connection": "Upgrade", "Upgrade": "websocket"})
+
+    assert answer.status == 200
+    told = [told for name in ("till-1", "till-2") for told in servers[name].told]
+    assert [("upgrade" in one, one.get("connection")) for one in told] == [(False, None)]
+
+
+def test_grafana_away_is_said_in_json(start: Callable[..., Front], servers: dict[str, Application]) -> None:
+    servers["ops"].leave()
+
+    answer = start().ask("/ops/")
+
+    assert (answer.status, answer.headers["Content-Type"]) == (503, "application/problem+json")
+
+
+def test_its_own_figures_are_on_the_inner_port_alone(start: Callable[..., Front]) -> None:
+    front = start()
+    with urllib.request.urlopen(f"http://127.0.0.1:{front.status_port}/stub_status", timeout=5) as answer:
+        assert answer.read().startswith(b"Active connections: ")
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"http://127.0.0.1:{front.status_port}/", timeout=5)
+
+    assert front.ask("/stub_status").headers["X-Server"].startswith("till")  # a page of the application's like any
 
 
 def test_one_of_the_list_reaches_it(start: Callable[..., Front]) -> None:
@@ -191,9 +308,14 @@ def test_a_load_balancer_ahead_is_believed_where_it_is_named(start: Callable[...
     assert front.ask("/admin/", headers={"X-Forwarded-For": "192.0.2.7, 198.51.100.7"}).status == 403
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/METRICS/", "/ops/", "/ops"])
+@pytest.mark.parametrize("path", ["/metrics", "/METRICS/", "/OPS/", "/opsy/../metrics"])
 def test_what_is_for_the_inside_is_not_there(start: Callable[..., Front], path: str) -> None:
     assert start().ask(path).status == 404
+
+
+@pytest.mark.parametrize("path", ["/ops/", "/ops", "/ops/api/live/ws"])
+def test_without_a_grafana_its_place_is_not_there(start: Callable[..., Front], path: str) -> None:
+    assert start(OPS_SERVERS="").ask(path).status == 404
 
 
 @pytest.mark.parametrize("variable", ["ADMIN_ALLOW", "PUBLIC_ORIGIN", "TILL_SERVERS"])
