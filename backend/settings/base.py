@@ -8,6 +8,7 @@ from backend.settings import environment as env
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
+BACKUP_DIR = Path(env.text("BACKUP_DIR", str(VAR_DIR / "backups")))
 
 # --- Django ---------------------------------------------------------------------------------------
 DEBUG = False

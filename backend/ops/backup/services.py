@@ -1,0 +1,60 @@
+"""Make a backup, which counts once it was read back, and remove those that are no longer needed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from django.db import connection
+from pymongo.errors import PyMongoError
+
+from backend.core.mongo import client
+from backend.ops.backup import archive, shelf
+from backend.ops.backup.errors import BackupError, Damaged
+from backend.ops.backup.manifest import Manifest
+from backend.ops.backup.shelf import Backup, Retention
+
+Progress = Callable[[str, int], None]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A new backup that was read back, and the old ones that it made superfluous."""
+
+    backup: Backup
+    manifest: Manifest
+    removed: list[Backup]
+
+
+def back_up(directory: Path, *, retention: Retention | None, now: datetime, progress: Progress) -> Made:
+    """Write a backup into `directory`, read it back, and only then remove old ones (none without `retention`).
+
+    Raises BackupError; then nothing new is in `directory` and nothing old is gone.
+    """
+    database = connection.settings_dict["NAME"]
+    try:
+        with shelf.placed(directory, now) as part:
+            written = archive.write(
+                part, client(), database, scratch=scratch_of(database), taken_at=now, progress=progress
+            )
+            if archive.verify(part) != written:
+                raise Damaged(f"{part.name} does not read back as it was written")
+    except PyMongoError as error:
+        raise BackupError(f"the database could not be read to the end ({error})") from error
+    removed = prune(directory, retention=retention, dry_run=False) if retention else []
+    return Made(Backup(now, shelf.path_of(directory, now)), written, removed)
+
+
+def prune(directory: Path, *, retention: Retention, dry_run: bool) -> list[Backup]:
+    """Remove the backups that `retention` does not keep and return them; with `dry_run` only return them."""
+    backups = shelf.backups_in(directory)
+    kept = retention.kept(backups)
+    superfluous = [backup for backup in backups if backup not in kept]
+    if not dry_run:
+        shelf.remove(superfluous)
+    return superfluous
+
+
+def scratch_of(database: str) -> str:
+    """Return the database in which backups are tried out; whoever backs up may write it, and it alone."""
+    return f"{database}_drill"

@@ -1,0 +1,59 @@
+"""`manage.py backup_database [--output DIR] [--keep-days 7]`: back the database up and read it back."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, no_translations
+from django.template.defaultfilters import filesizeformat
+
+from backend.core import clock
+from backend.ops.backup.errors import BackupError
+from backend.ops.backup.options import add_directory
+from backend.ops.backup.services import back_up
+from backend.ops.backup.shelf import Retention
+
+EVERY_SECONDS = 2.0
+
+
+class Command(BaseCommand):
+    """Write `backup_YYYYmmdd_HHMMSS.tar.gz` (UTC)."""
+
+    help = "Backs the database up into one file, reads it back, then removes what is no longer needed."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take where to, and how many days to keep."""
+        add_directory(parser)
+        parser.add_argument(
+            "--keep-days", type=int, default=7, metavar="N", help="days of which one stays (7); 0 removes nothing"
+        )
+
+    @no_translations
+    def handle(self, *_args: Any, output: Path, keep_days: int, **_options: Any) -> None:
+        """Say what was made and removed; exit 1 with one line, and nothing half-made, where it failed."""
+        if keep_days < 0:
+            raise CommandError("--keep-days is a number of days, or 0 to remove nothing.")
+        retention = Retention(days=keep_days) if keep_days else None
+        try:
+            made = back_up(output, retention=retention, now=clock.now(), progress=self._told())
+        except BackupError as error:
+            raise CommandError(f"No backup was made: {error}.") from None
+        documents = sum(file.documents or 0 for file in made.manifest.files.values())
+        self.stdout.write(f"{made.backup.path}: {documents} documents, {filesizeformat(made.backup.size)}, read back.")
+        if not made.manifest.snapshot:
+            self.stderr.write(self.style.WARNING("Not of one moment: this server gives no snapshot."))
+        for old in made.removed:
+            self.stdout.write(f"Removed {old.path.name}.")
+
+    def _told(self) -> Any:
+        """Return what prints progress every other second, where somebody watches."""
+        last = monotonic()
+
+        def progress(collection: str, documents: int) -> None:
+            nonlocal last
+            if monotonic() - last >= EVERY_SECONDS:
+                last = monotonic()
+                self.stderr.write(f"{collection}: {documents} documents")
+
+        return progress

@@ -1,0 +1,278 @@
+"""A backup is whole or not there; old ones go only after a good new one, and never those that are needed."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from backend.core.mongo import collection
+from backend.ops.backup import archive, dump
+from backend.ops.backup import shelf as shelves
+from backend.ops.backup.shelf import Backup, Retention
+
+NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
+
+
+def put(shelf: Path, *taken: datetime) -> list[str]:
+    """Put files with the names of backups taken then; return the names."""
+    shelf.mkdir(exist_ok=True)
+    for at in taken:
+        shelves.path_of(shelf, at).write_bytes(b"old")
+    return [shelves.path_of(shelf, at).name for at in taken]
+
+
+def names(shelf: Path) -> set[str]:
+    return {path.name for path in shelf.iterdir()} if shelf.exists() else set()
+
+
+# --- made or not there --------------------------------------------------------------------------------
+@pytest.mark.usefixtures("sold")
+def test_a_backup_has_its_time_for_a_name_and_is_listed(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("backup_database", output=shelf)
+    call_command("list_backups", output=shelf)
+
+    (name,) = names(shelf)
+    made, listed = capsys.readouterr().out.splitlines()
+    assert abs(shelves.backups_in(shelf)[0].taken_at - datetime.now(UTC)) < timedelta(minutes=1)
+    assert name in made
+    assert "read back" in made
+    assert listed.startswith(name)
+
+
+def test_an_empty_shelf_says_so(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("list_backups", output=shelf)
+    call_command("prune_backups", output=shelf)
+
+    assert capsys.readouterr().out.splitlines() == [f"There is no backup in {shelf}.", "Nothing to remove."]
+
+
+def full_disk(*_args: Any, **_more: Any) -> Any:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def read_wrongly(path: Path) -> Any:
+    written = path.read_bytes()
+    path.write_bytes(written[: len(written) // 2])
+    return REAL_VERIFY(path)
+
+
+REAL_VERIFY = archive.verify
+
+
+@pytest.mark.usefixtures("sold")
+@pytest.mark.parametrize(
+    ("where", "failure", "said"),
+    [
+        ((dump, "write_documents"), full_disk, "No space left on device"),
+        ((os, "link"), full_disk, "No space left on device"),
+        ((archive, "verify"), read_wrongly, "cannot be read to its end"),
+    ],
+)
+def test_what_fails_leaves_nothing_and_removes_nothing(
+    shelf: Path, monkeypatch: pytest.MonkeyPatch, where: tuple[Any, str], failure: Any, said: str
+) -> None:
+    before = set(put(shelf, *(NOON - timedelta(days=days) for days in range(40))))
+    monkeypatch.setattr(*where, failure)
+
+    with pytest.raises(CommandError, match=said):
+        call_command("backup_database", output=shelf)
+
+    assert names(shelf) == before
+
+
+def test_a_database_that_is_gone_is_one_line(shelf: Path) -> None:
+    environment = {**os.environ, "MONGO_URI": "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=300"}
+    said = subprocess.run(
+        [sys.executable, "manage.py", "backup_database", "--output", str(shelf)],
+        env={**environment, "DJANGO_SETTINGS_MODULE": "backend.settings.dev"},
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert said.returncode == 1
+    assert "Traceback" not in said.stderr
+    assert names(shelf) == set()
+
+
+def test_a_directory_that_is_a_file_is_one_line(shelf: Path, db: None) -> None:
+    shelf.write_text("a file")
+
+    with pytest.raises(CommandError, match="cannot be written"):
+        call_command("backup_database", output=shelf)
+
+
+def test_a_backup_of_this_very_second_is_not_written_over(shelf: Path) -> None:
+    (name,) = put(shelf, NOON)
+
+    with pytest.raises(shelves.BackupError, match="there already"), shelves.placed(shelf, NOON):
+        raise AssertionError("nothing is written")
+
+    assert (shelf / name).read_bytes() == b"old"
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+import django
+django.setup()
+from django.core.management import call_command
+from backend.ops.backup import dump
+from django.db import connection
+connection.settings_dict["NAME"] = sys.argv[2]
+real = dump.write_documents
+def slow(*args, **more):
+    print("writing", flush=True)
+    time.sleep(60)
+    return real(*args, **more)
+dump.write_documents = slow
+call_command("backup_database", output=Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.usefixtures("sold")
+def test_a_killed_backup_is_none_and_its_rest_goes_later(shelf: Path, commands_environment: dict[str, str]) -> None:
+    from django.db import connection  # noqa: PLC0415 - its name is the test's by now
+
+    killed = subprocess.Popen(
+        [sys.executable, "-c", SLOW, str(shelf), connection.settings_dict["NAME"]],
+        env=commands_environment,
+        cwd=settings.BASE_DIR,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert _first_line(killed.stdout) == "writing\n"
+    killed.send_signal(signal.SIGKILL)
+    killed.wait(10)
+
+    (part,) = shelf.iterdir()
+    assert part.name.endswith(".part")
+    assert shelves.backups_in(shelf) == []
+    long_ago = time.time() - shelves.ABANDONED_SECONDS - 60
+    os.utime(part, (long_ago, long_ago))
+    call_command("backup_database", output=shelf)
+    (whole,) = shelf.iterdir()
+    assert shelves.NAME.match(whole.name)
+
+
+def _first_line(stream: IO[str] | None) -> str:
+    assert stream is not None
+    return stream.readline()
+
+
+@pytest.mark.usefixtures("sold")
+def test_memory_stays_flat(shelf: Path, commands_environment: dict[str, str]) -> None:
+    """Eighty megabytes go through a process that grows by less than a quarter of them."""
+    from django.db import connection  # noqa: PLC0415
+
+    filler = os.urandom(64 * 1024).hex()
+    for _ in range(10):
+        collection("loginLogs").insert_many([{"filler": filler} for _ in range(64)])
+    grown = subprocess.run(
+        [sys.executable, "-c", GROWTH, str(shelf), connection.settings_dict["NAME"]],
+        env=commands_environment,
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+
+    assert float(grown.stdout.splitlines()[-1]) < 20
+
+
+GROWTH = """
+import resource, sys
+from pathlib import Path
+import django
+django.setup()
+from django.core.management import call_command
+from django.db import connection
+connection.settings_dict["NAME"] = sys.argv[2]
+from backend.core.mongo import collection
+collection("users").find_one()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+call_command("backup_database", output=Path(sys.argv[1]))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+# --- kept or removed ----------------------------------------------------------------------------------
+def hourly(days: int) -> list[Backup]:
+    return [Backup(NOON - timedelta(hours=hour), Path(f"{hour}")) for hour in range(24 * days)]
+
+
+def test_of_two_years_of_hours_seven_days_four_weeks_and_twelve_months_stay() -> None:
+    kept = sorted((backup.taken_at for backup in Retention().kept(hourly(730))), reverse=True)
+
+    assert kept[:7] == [NOON - timedelta(hours=hour) for hour in range(7)]  # the newest seven
+    days = {at.date() for at in kept}
+    assert {NOON.date() - timedelta(days=day) for day in range(7)} <= days
+    assert len({at.isocalendar()[:2] for at in kept}) >= 4
+    assert len({(at.year, at.month) for at in kept}) == 12
+    assert len(kept) <= 7 + 7 + 4 + 12
+
+
+def test_the_newest_seven_stay_whatever_their_dates() -> None:
+    same_minute = [Backup(NOON - timedelta(days=400, seconds=second), Path(f"{second}")) for second in range(20)]
+
+    assert len(Retention(days=1, weeks=1, months=1).kept(same_minute)) == 7
+
+
+def test_a_clock_a_year_ahead_removes_nothing_that_is_needed() -> None:
+    backups = hourly(30)
+    before = Retention().kept(backups)
+    ahead = Backup(NOON + timedelta(days=365), Path("ahead"))
+
+    lost = before - Retention().kept([ahead, *backups])
+
+    assert len(lost) <= 3  # of the seven newest, days, weeks and months one each has moved out by the new one
+    assert max(backups) in Retention().kept([ahead, *backups])
+
+
+def test_old_ones_go_after_a_good_new_one(shelf: Path, sold: None) -> None:
+    put(shelf, *(NOON - timedelta(hours=hour) for hour in range(24 * 40)))
+
+    call_command("backup_database", output=shelf)
+
+    kept = shelves.backups_in(shelf)
+    assert kept[0].taken_at > NOON
+    assert 7 < len(kept) < 24
+    call_command("prune_backups", output=shelf)
+    assert shelves.backups_in(shelf) == kept
+
+
+def test_zero_days_remove_nothing_and_less_is_refused(shelf: Path, sold: None) -> None:
+    before = put(shelf, *(NOON - timedelta(hours=hour) for hour in range(100)))
+
+    call_command("backup_database", output=shelf, keep_days=0)
+
+    assert names(shelf) > set(before)
+    with pytest.raises(CommandError, match="number of days"):
+        call_command("backup_database", output=shelf, keep_days=-1)
+
+
+def test_a_dry_run_says_and_removes_nothing(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = put(shelf, *(NOON - timedelta(minutes=minute) for minute in range(30)))
+    (shelf / "backup_99999999_999999.tar.gz").write_text("no time")
+    (shelf / "notes.txt").write_text("somebody's")
+
+    call_command("prune_backups", output=shelf, dry_run=True)
+    assert names(shelf) >= set(before)
+    assert capsys.readouterr().out.count("Would remove") == 23
+
+    call_command("prune_backups", output=shelf)
+    assert len(names(shelf) & set(before)) == 7
+    assert {"notes.txt", "backup_99999999_999999.tar.gz"} <= names(shelf)
