@@ -12,7 +12,7 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 
-PROBE = "backupProbe"  # a collection of the scratch database, which holds two documents for a moment
+PROBE = "backupProbe"  # a collection of the scratch database, which is there for a moment
 Client = MongoClient[dict[str, Any]]
 
 
@@ -71,5 +71,4 @@ def _holds(client: Client, scratch: str, opened: Any) -> bool:
         return False
     finally:
         with suppress(PyMongoError):
-            for each in (before, after):
-                probe.delete_one({"_id": each})
+            probe.drop()

@@ -1,0 +1,82 @@
+"""Restore the newest backup into a scratch database, hold it against itself and its ledger, and drop it again."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from backend.core.mongo import client
+from backend.ops.backup import archive, shelf
+from backend.ops.backup.errors import BackupError
+from backend.ops.backup.loading import load, measure
+from backend.ops.backup.services import scratch_of
+from backend.ops.backup.shelf import Backup
+
+LEDGER_SECONDS = 1800
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a drill found. `wrong` is empty where the backup can be relied on; `seconds` is how long it took."""
+
+    backup: Backup
+    documents: int
+    seconds: float
+    wrong: list[str]
+
+
+def drill(directory: Path) -> Report:
+    """Try the newest backup in `directory` out; the live database is not touched.
+
+    Raises BackupError where there is none, where it is damaged, or where the database fails.
+    """
+    backups = shelf.backups_in(directory)
+    if not backups:
+        raise BackupError(f"there is no backup in {directory}")
+    began = time.monotonic()
+    manifest = archive.verify(backups[0].path)
+    try:
+        with _scratch() as scratch:
+            loaded = load(backups[0].path, scratch)
+            wrong = [name for name, content in loaded.items() if measure(scratch, name) != content]
+            said = [f"{name} is not what was in the backup once it was restored" for name in wrong]
+            said += _ledger(scratch.name, manifest.taken_at)
+    except PyMongoError as error:
+        raise BackupError(f"the database failed while the backup was tried out ({error})") from error
+    documents = sum(content.documents for content in loaded.values())
+    return Report(backups[0], documents, time.monotonic() - began, said)
+
+
+@contextmanager
+def _scratch() -> Iterator[Database[dict[str, Any]]]:
+    """Yield an empty database that is dropped afterwards; what a killed drill left goes first."""
+    name = scratch_of(connection.settings_dict["NAME"])
+    client().drop_database(name)
+    try:
+        yield client()[name]
+    finally:
+        client().drop_database(name)
+
+
+def _ledger(database: str, at: str) -> list[str]:
+    """Return what `check_ledger` says of `database` as of `at`: a process of its own, which sees nothing else."""
+    checked = subprocess.run(
+        [sys.executable, settings.BASE_DIR / "manage.py", "check_ledger", "--at", at],
+        env={**os.environ, "MONGO_DB": database, "MONGO_QUERY_SECONDS": "0"},
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LEDGER_SECONDS,
+    )
+    return [] if checked.returncode == 0 else checked.stderr.splitlines() or ["check_ledger failed without a word"]

@@ -1,0 +1,162 @@
+"""The drill: the newest backup is restored, compared, checked as of its time, and leaves nothing behind."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+from pymongo.database import Database
+
+from backend.core.mongo import client, collection
+from backend.ops.backup import drill, loading
+from backend.ops.backup import shelf as shelves
+from tests.ops.backup import damage
+
+
+@pytest.fixture
+def scratch(monkeypatch: pytest.MonkeyPatch, commands_environment: dict[str, str]) -> str:
+    """Return the scratch database's name; the drill's own process finds the tests' server."""
+    for name, value in commands_environment.items():
+        monkeypatch.setenv(name, value)
+    return f"{connection.settings_dict['NAME']}_drill"
+
+
+def everything() -> dict[str, Any]:
+    """Return what the live database holds, without what a till's call writes meanwhile."""
+    names = ("orders", "seatMaps", "users", "showtimes", "loginLogs")
+    return {name: list(collection(name).find().sort("_id")) for name in names}
+
+
+@pytest.mark.usefixtures("sold")
+def test_a_good_backup_passes_and_the_live_database_is_as_before(
+    shelf: Path, scratch: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("backup_database", output=shelf)
+    before = everything()
+
+    call_command("restore_drill", output=shelf)
+
+    assert "restored, compared and dropped again" in capsys.readouterr().out
+    assert everything() == before
+    assert scratch not in client().list_database_names()
+
+
+@pytest.mark.usefixtures("sold")
+def test_indexes_come_back_and_nothing_expires_in_the_scratch(shelf: Path, scratch: str) -> None:
+    call_command("backup_database", output=shelf)
+    restored: Database[Any] = client()[scratch]
+
+    try:
+        loading.load(shelves.backups_in(shelf)[0].path, restored)
+
+        for name in ("orders", "users", "loginLogs"):
+            live, copy = collection(name).index_information(), restored[name].index_information()
+            assert {key: index["key"] for key, index in copy.items()} == {key: i["key"] for key, i in live.items()}
+            assert not [index for index in copy.values() if "expireAfterSeconds" in index]
+        unique = [index["key"] for index in restored["users"].index_information().values() if index.get("unique")]
+        assert [("phone", 1)] in unique
+    finally:
+        client().drop_database(scratch)
+
+
+@pytest.mark.usefixtures("sold")
+def test_a_ledger_that_does_not_add_up_fails_the_drill(
+    shelf: Path, scratch: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long_over = {"state": "cancelled", "cancelledAt": datetime(2026, 1, 1, tzinfo=UTC)}
+    collection("orders").update_many({}, {"$set": long_over})
+    call_command("backup_database", output=shelf)
+
+    with pytest.raises(CommandError, match="cannot be relied on"):
+        call_command("restore_drill", output=shelf)
+
+    assert "still taken, its order is cancelled" in capsys.readouterr().err
+    assert scratch not in client().list_database_names()
+
+
+@pytest.mark.usefixtures("sold")
+def test_what_the_server_changed_on_the_way_fails_the_drill(
+    shelf: Path, scratch: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("backup_database", output=shelf)
+    real = loading.load
+
+    def changed(path: Path, database: Database[Any]) -> Any:
+        loaded = real(path, database)
+        database["users"].update_one({}, {"$set": {"name": "somebody else"}})
+        return loaded
+
+    monkeypatch.setattr(drill, "load", changed)
+    with pytest.raises(CommandError):
+        call_command("restore_drill", output=shelf)
+
+    assert "users is not what was in the backup" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("sold")
+def test_a_damaged_backup_and_none_at_all_are_said_so(shelf: Path, scratch: str) -> None:
+    with pytest.raises(CommandError, match="there is no backup"):
+        call_command("restore_drill", output=shelf)
+
+    call_command("backup_database", output=shelf)
+    damage.cut_file(0.7)(shelves.backups_in(shelf)[0].path)
+    with pytest.raises(CommandError, match="cannot be read to its end"):
+        call_command("restore_drill", output=shelf)
+    assert scratch not in client().list_database_names()
+
+
+@pytest.mark.usefixtures("sold")
+def test_what_a_killed_drill_left_is_no_hindrance(shelf: Path, scratch: str) -> None:
+    call_command("backup_database", output=shelf)
+    client()[scratch]["users"].insert_one({"phone": "of a drill before"})
+
+    call_command("restore_drill", output=shelf)
+
+    assert scratch not in client().list_database_names()
+
+
+def test_a_backup_taken_while_tills_sell_has_a_clean_ledger(
+    transactional_db: None, make_till: Any, gunicorn: Any, shelf: Path, scratch: str
+) -> None:
+    from tests.factories import make_showtime, make_staff  # noqa: PLC0415 - Django is set up by now
+
+    origin = gunicorn(2)
+    showtime = make_showtime()
+    tills = [make_till(make_staff(), origin=origin).log_in() for _ in range(8)]
+    stop = threading.Event()
+    sold: list[int] = []
+
+    def sell(number: int) -> None:
+        till = tills[number]
+        for row in range(1, 100):
+            if stop.is_set():
+                return
+            answer = till.try_hold(showtime, f"{row % 6 + 1}-{number % 8 + 1}")
+            if answer.status_code == 201:
+                order = answer.json()
+                if row % 3:
+                    till.pay(order)
+                    sold.append(row)
+                else:
+                    till.post(f"/api/v2/orders/{order['id']}/cancel")
+
+    with ThreadPoolExecutor(len(tills)) as pool:
+        selling = [pool.submit(sell, number) for number in range(len(tills))]
+        for _ in range(2):
+            call_command("backup_database", output=shelf)
+            call_command("restore_drill", output=shelf)
+        stop.set()
+        for each in selling:
+            each.result()
+    assert sold
+
+
+def test_a_time_for_check_ledger_needs_its_zone(db: None) -> None:
+    with pytest.raises(CommandError, match="no time with its zone"):
+        call_command("check_ledger", "--at", "2026-06-15T12:00:00")
+    call_command("check_ledger", "--at", (datetime.now(UTC) + timedelta(days=1)).isoformat())
