@@ -3,7 +3,7 @@
 #   sudo docker/change-secret.sh secret_key | jwt_secret_key | nonce_secret_key
 #   sudo docker/change-secret.sh forget secret_key | ...      12 hours later: the former key is read no longer
 #   sudo docker/change-secret.sh mongo_app | mongo_migrate | mongo_backup | mongo_monitor | mongo_root | mongo_keyfile
-#   sudo docker/change-secret.sh redis_state | redis_cache
+#   sudo docker/change-secret.sh redis_state | redis_cache | grafana
 #   sudo docker/change-secret.sh tls CHAIN.pem KEY.pem
 # With a second application server, RELOAD_ALSO is what copies the secrets to it, in place, and sends its tills HUP.
 # One that was interrupted may be started again. Files are written in place: a container sees its mounted secret change.
@@ -58,7 +58,10 @@ mongo_user() {
   if [ -e "$directory/mongo_$1_uri" ]; then
     put "mongo_$1_uri" "$(value "mongo_$1_uri" | sed "s|^mongodb://[^@]*@|mongodb://$(value "mongo_$1")@|")"
   fi
-  if [ "$1" = app ]; then reload; fi
+  case $1 in
+    app) reload ;;
+    monitor) compose restart mongodb-exporter ;;
+  esac
   compose run --rm --no-deps mongo-init python docker/mongo/init.py --retire
   rm "$directory/mongo_$1.changing"
 }
@@ -94,12 +97,22 @@ redis() {
   put "redis_$1_password" "$new"
   put "redis_$1_url" "redis://:$new@redis-$1:6379/0"
   reload
+  compose restart redis-exporter
   acl "$1" "resetpass >$new"
 }
 acl() {
   echo "ACL SETUSER default $2" |
     compose exec -T "redis-$1" sh -c 'REDISCLI_AUTH="$(cat "/run/secrets/$0")" redis-cli' "redis_$1_password" |
     grep -qx OK || refuse "redis-$1 did not take the change."
+}
+
+# The file is what Grafana's first start read; its own database has had the password since.
+grafana() {
+  if [ ! -s "$directory/grafana_admin_password.new" ]; then put grafana_admin_password.new "$(random)"; fi
+  { value grafana_admin_password.new; echo; } | compose exec -T grafana \
+    grafana cli --homepath /usr/share/grafana admin reset-admin-password --password-from-stdin
+  put grafana_admin_password "$(value grafana_admin_password.new)"
+  rm "$directory/grafana_admin_password.new"
 }
 
 tls() {
@@ -123,7 +136,7 @@ case $what in
     reload
     ;;
   mongo_app | mongo_migrate | mongo_backup | mongo_monitor) mongo_user "${what#mongo_}" ;;
-  mongo_root | mongo_keyfile) "$what" ;;
+  mongo_root | mongo_keyfile | grafana) "$what" ;;
   redis_state | redis_cache) redis "${what#redis_}" ;;
   tls) tls "${2:?the chain, PEM}" "${3:?its key, PEM}" ;;
   *) refuse "Which? $(sed -n 's/^#   sudo docker.change-secret.sh \([^ ].*\)/\1/p' "$0" | tr '\n' ';')" ;;

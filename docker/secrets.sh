@@ -12,7 +12,7 @@ directory=${1:-$(setting SECRETS_DIR)} database=$(setting MONGO_DB)
 mkdir -p "$directory"
 chmod 700 "$directory"
 
-APP=10001 SERVERS=999 NGINX=101 # the users of the images: ours, mongo's and redis's, nginx's
+APP=10001 SERVERS=999 NGINX=101 GRAFANA=472 # the users of the images: ours, mongo's and redis's, and theirs
 
 # 64 random characters that mean nothing in an address, a shell or a configuration file.
 random() { LC_ALL=C tr -dc 'A-Za-z0-9' < /dev/urandom | head -c 64; }
@@ -46,6 +46,10 @@ done
 for which in state cache; do
   random | keep "redis_${which}_password" $SERVERS
   printf 'redis://:%s@redis-%s:6379/0' "$(value "redis_${which}_password")" "$which" | keep "redis_${which}_url" $APP
+done
+
+for name in admin_password secret_key; do
+  random | keep "grafana_$name" $GRAFANA
 done
 
 if [ ! -s "$directory/tls_certificate" ] || [ ! -s "$directory/tls_key" ]; then

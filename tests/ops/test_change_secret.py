@@ -133,11 +133,34 @@ def test_one_of_a_user_that_was_interrupted_goes_on(stack: Stack, fail_at: int) 
     assert stack.told()[-1][0].endswith("--retire")
 
 
-@pytest.mark.parametrize("name", ["mongo_migrate", "mongo_backup", "mongo_monitor"])
+@pytest.mark.parametrize("name", ["mongo_migrate", "mongo_backup"])
 def test_users_of_jobs_need_no_reload(stack: Stack, name: str) -> None:
     assert stack.change(name).returncode == 0
     assert [line.split()[0] for line, _ in stack.told()] == ["run", "run"]
     assert stack.value(name).startswith(f"{name.removeprefix('mongo_')}-2:")
+
+
+def test_the_exporter_of_the_database_starts_anew_before_its_former_user_goes(stack: Stack) -> None:
+    assert stack.change("mongo_monitor").returncode == 0
+
+    told = stack.told()
+    assert [line.split()[0] for line, _ in told] == ["run", "restart", "run"]
+    assert told[1][0] == "restart mongodb-exporter"
+    assert told[1][1]["mongo_monitor"] == stack.value("mongo_monitor")
+
+
+def test_grafanas_password_travels_by_standard_input_and_is_kept_before_it_counts(stack: Stack) -> None:
+    old = stack.value("grafana_admin_password")
+    assert stack.change("grafana", fail_at=1).returncode != 0
+    assert stack.value("grafana_admin_password") == old
+    begun = stack.value("grafana_admin_password.new")
+
+    assert stack.change("grafana").returncode == 0
+
+    ((line, _secrets),) = stack.told()
+    assert line.endswith(f"--password-from-stdin <<< {begun} ")
+    assert begun not in line.partition("<<<")[0]
+    assert stack.value("grafana_admin_password") == begun
 
 
 def test_the_root_password_travels_by_standard_input_and_is_kept_before_it_counts(stack: Stack) -> None:
@@ -156,10 +179,11 @@ def test_redis_takes_both_passwords_until_all_use_the_new_one(stack: Stack, whic
     assert stack.change(f"redis_{which}").returncode == 0
 
     new = stack.value(f"redis_{which}_password")
-    (both, before), (_reload, then), _sweeper, (one, _last) = stack.told()
+    (both, before), (_reload, then), _sweeper, (exporter, _now), (one, _last) = stack.told()
     assert both.endswith(f"<<< ACL SETUSER default >{new} ")
     assert before[f"redis_{which}_password"] == old  # by which it is asked
     assert then[f"redis_{which}_url"] == f"redis://:{new}@redis-{which}:6379/0"
+    assert exporter == "restart redis-exporter"
     assert one.endswith(f"<<< ACL SETUSER default resetpass >{new} ")
     assert new not in both.partition("<<<")[0] + one.partition("<<<")[0]
 

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -20,7 +21,26 @@ SERVICES: dict[str, dict[str, Any]] = STACK["services"]
 JOBS = {"mongo-init", "migrate", "static"}
 MEMBERS = {"mongo1", "mongo2", "mongo3"}
 OF_OUR_IMAGE = {"mongo-init", "migrate", "static", "till", "office", "sweeper"}
-WITH_A_WAY_OUT = {"nginx"}
+WITH_A_SHELL_ADDED = {"mongodb-exporter": "mongodb", "nginx-exporter": "nginx"}  # stages of docker/exporters/Dockerfile
+BUILT_HERE = OF_OUR_IMAGE | set(WITH_A_SHELL_ADDED)
+WATCHING = {"prometheus", "alertmanager", "grafana", "redis-exporter", "node-exporter", *WITH_A_SHELL_ADDED}
+WITH_A_WAY_OUT = {"nginx": "edge", "alertmanager": "egress"}
+# Where the image has no `wget`, `curl` or Python of its own, what it is asked with is added by us.
+ASKED_WITH = {
+    "mongo": "mongosh",
+    "redis": "redis-cli",
+    "nginx": "curl",
+    "grafana/grafana": "curl",
+    "prom/prometheus": "wget",
+    "prom/alertmanager": "wget",
+    "prom/node-exporter": "wget",
+    "oliver006/redis_exporter": "wget",
+    "cinema-mongodb-exporter": "/bin/wget",
+    "cinema-nginx-exporter": "/bin/wget",
+    "cinema-app": "python",
+}
+HOST_MOUNTS = {"node-exporter": "/:/host:ro,rslave"}  # how full the disks of the host are, nobody else can say
+NO_SECRETS = {"GF_SERVER_ROOT_URL"}  # an address without a password
 USERS = {"app": "10001", "mongo": "999", "redis": "999", "nginx": "101"}  # of the images
 PLACE = re.compile(r"\$\{([A-Z0-9_]+)(?::([-?])([^}]*))?\}")
 
@@ -39,7 +59,8 @@ def words(command: str | Sequence[str]) -> list[str]:
 
 # --- Every service ----------------------------------------------------------------------------------------------------
 def test_the_stack_has_its_parts() -> None:
-    assert set(SERVICES) == {*MEMBERS, *JOBS, "redis-state", "redis-cache", "till", "office", "sweeper", "nginx"}
+    serving = {*MEMBERS, "redis-state", "redis-cache", "till", "office", "sweeper", "nginx"}
+    assert set(SERVICES) == serving | JOBS | WATCHING
 
 
 @every_service
@@ -47,8 +68,10 @@ def test_its_image_is_pinned(name: str) -> None:
     _repository, colon, tag = image_of(SERVICES[name]).partition(":")
     assert colon
     assert "latest" not in tag
-    if name not in OF_OUR_IMAGE:
-        assert re.match(r"\d+\.\d+\.\d+(-[a-z]+)?(@sha256:[0-9a-f]{64})?$", tag), tag
+    if name in BUILT_HERE:
+        assert SERVICES[name]["pull_policy"] == "never"  # nobody else's of that name
+        return
+    assert re.match(r"v?\d+\.\d+\.\d+(-[a-z]+)?(@sha256:[0-9a-f]{64})?$", tag), tag
 
 
 @every_service
@@ -94,6 +117,16 @@ def test_it_has_a_healthcheck_with_all_its_times(name: str) -> None:
     assert {"interval", "timeout", "retries", "start_period"} <= set(check)
 
 
+@every_lasting_service
+def test_its_healthcheck_asks_with_what_its_image_has(name: str) -> None:
+    program = ASKED_WITH[image_of(SERVICES[name]).partition(":")[0]]
+    kind, *words_of_it = SERVICES[name]["healthcheck"]["test"]
+    assert program == words_of_it[0] if kind == "CMD" else program in words_of_it[0]
+    if program in {"wget", "/bin/wget"}:  # busybox's: it would write a file into a root that is read-only
+        assert words_of_it[1:4] == ["-q", "-O", "/dev/null"]
+    assert not re.search(r"://(?!127\.0\.0\.1:)", " ".join(words_of_it))
+
+
 @pytest.mark.parametrize("name", sorted(JOBS))
 def test_a_job_is_judged_by_its_exit_status(name: str) -> None:
     assert SERVICES[name]["healthcheck"] == {"disable": True}
@@ -114,10 +147,18 @@ def test_nginx_alone_publishes_ports() -> None:
     assert [place for service in SERVICES.values() for place in service.get("expose", [])] == []
 
 
-def test_every_network_is_internal_but_that_of_the_front_door() -> None:
+def test_every_network_is_internal_but_those_of_the_front_door_and_of_the_alarms() -> None:
     open_networks = {name for name, network in STACK["networks"].items() if not network.get("internal")}
-    assert open_networks == {"edge"}
-    assert {name for name, service in SERVICES.items() if open_networks & set(networks_of(service))} == WITH_A_WAY_OUT
+    found = {name: open_networks & set(networks_of(service)) for name, service in SERVICES.items()}
+    assert {name: open_to for name, open_to in found.items() if open_to} == {
+        name: {network} for name, network in WITH_A_WAY_OUT.items()
+    }
+
+
+def test_who_has_a_way_out_reaches_no_data() -> None:
+    for name in WITH_A_WAY_OUT:
+        assert "data" not in networks_of(SERVICES[name])
+        assert not {secret for secret in SERVICES[name].get("secrets", []) if secret.startswith(("mongo", "redis"))}
 
 
 def networks_of(service: dict[str, Any]) -> list[str]:
@@ -126,7 +167,20 @@ def networks_of(service: dict[str, Any]) -> list[str]:
 
 @every_service
 def test_it_is_in_its_networks_alone(name: str) -> None:
-    expected = {"till": ["app", "data"], "office": ["app", "data"], "nginx": ["edge", "app"], "static": []}
+    expected = {
+        "till": ["app", "data", "watch"],
+        "office": ["app", "data", "watch"],
+        "sweeper": ["data", "watch"],
+        "nginx": ["edge", "app", "ops"],
+        "static": [],
+        "prometheus": ["watch"],
+        "alertmanager": ["watch", "egress"],
+        "grafana": ["watch", "ops"],
+        "mongodb-exporter": ["data", "watch"],
+        "redis-exporter": ["data", "watch"],
+        "nginx-exporter": ["ops", "watch"],
+        "node-exporter": ["watch"],
+    }
     assert networks_of(SERVICES[name]) == expected.get(name, ["data"])
     assert set(networks_of(SERVICES[name])) <= set(STACK["networks"])
 
@@ -135,7 +189,9 @@ def test_it_is_in_its_networks_alone(name: str) -> None:
 def test_what_it_mounts_from_the_host_is_read_only_and_there(name: str) -> None:
     for volume in SERVICES[name].get("volumes", []):
         source, _target, *mode = volume.split(":")
-        if source.startswith("."):
+        if volume == HOST_MOUNTS.get(name):
+            assert SERVICES[name]["user"] == "65534:65534"  # nobody, who reads what all may read
+        elif source.startswith("."):
             assert mode == ["ro"], volume
             assert (ROOT / source).exists(), volume
             assert source.split("/")[1] in {"docker", "nginx"}, volume
@@ -150,7 +206,7 @@ def test_each_volume_of_data_has_one_writer() -> None:
             source, _target, *mode = volume.split(":")
             if source in writers and mode != ["ro"]:
                 writers[source].append(name)
-    owners = {name: [name] for name in (*MEMBERS, "redis-state")}
+    owners = {name: [name] for name in (*MEMBERS, "redis-state", "prometheus", "alertmanager", "grafana")}
     assert writers == {**owners, "static": ["static"]}
 
 
@@ -159,7 +215,8 @@ def test_its_secrets_are_files_and_stand_in_no_variable(name: str) -> None:
     service = SERVICES[name]
     assert set(service.get("secrets", [])) <= set(STACK["secrets"])
     for variable, value in service.get("environment", {}).items():
-        assert variable.endswith("_FILE") or not re.search(r"SECRET|PASSWORD|URI$|_URL$|KEY", variable), variable
+        telling = re.search(r"SECRET|PASSWORD|URI$|_URL$|KEY", variable)
+        assert variable.endswith("_FILE") or variable in NO_SECRETS or not telling, variable
         if str(value).startswith("/run/secrets/"):
             assert variable.endswith("_FILE")
             assert value.removeprefix("/run/secrets/") in service["secrets"], variable
@@ -197,7 +254,6 @@ def test_tills_and_office_are_one_image_with_limits_of_their_own() -> None:
     till, office = SERVICES["till"], SERVICES["office"]
     assert till["deploy"] == {"replicas": 2}
     assert {SERVICES[name]["image"] for name in OF_OUR_IMAGE} == {till["image"]}
-    assert {SERVICES[name]["pull_policy"] for name in OF_OUR_IMAGE} == {"never"}  # nobody else's of that name
     limits = {name: SERVICES[name]["environment"]["MONGO_QUERY_SECONDS"] for name in ("till", "office", "migrate")}
     assert limits == {"till": "2", "office": "30", "migrate": "0"}
     assert office["cpu_shares"] < 1024
@@ -234,6 +290,62 @@ def test_everything_waits_for_the_migrations() -> None:
 def test_the_migrating_job_migrates_and_checks() -> None:
     script = (ROOT / "docker" / "migrate.sh").read_text(encoding="utf-8")
     assert re.findall(r"manage\.py (\w+.*)", script) == ["migrate_database --wait 120", "check --deploy"]
+
+
+# --- Seeing and being told --------------------------------------------------------------------------------------------
+def test_nobody_who_serves_waits_for_who_watches() -> None:
+    for name in set(SERVICES) - WATCHING:
+        assert not WATCHING & set(SERVICES[name].get("depends_on", {})), name
+
+
+def test_who_watches_is_no_proxy_that_is_believed() -> None:
+    assert [name for name in WATCHING if "app" in networks_of(SERVICES[name])] == []
+
+
+def test_nobody_enters_grafana_without_the_password_of_the_secret() -> None:
+    told = SERVICES["grafana"]["environment"]
+    assert told["GF_SECURITY_ADMIN_PASSWORD__FILE"] == "/run/secrets/grafana_admin_password"
+    assert told["GF_SECURITY_SECRET_KEY__FILE"] == "/run/secrets/grafana_secret_key"
+    for closed in ("AUTH_ANONYMOUS_ENABLED", "AUTH_BASIC_ENABLED", "USERS_ALLOW_SIGN_UP", "USERS_ALLOW_ORG_CREATE"):
+        assert told[f"GF_{closed}"] == "false", closed
+    assert told["GF_SECURITY_COOKIE_SECURE"] == "true"
+
+
+def test_grafana_is_where_nginx_looks_for_it() -> None:
+    told = SERVICES["grafana"]["environment"]
+    assert told["GF_SERVER_ROOT_URL"].endswith("/ops/")
+    assert told["GF_SERVER_ROOT_URL"].startswith("${PUBLIC_ORIGIN:?")
+    assert told["GF_SERVER_SERVE_FROM_SUB_PATH"] == "true"
+    assert "server grafana:3000 resolve" in SERVICES["nginx"]["environment"]["OPS_SERVERS"]
+    assert "/ops/api/health" in SERVICES["grafana"]["healthcheck"]["test"][-1]
+
+
+def test_grafana_finds_what_it_is_given() -> None:
+    mounted = {target: source for source, target, _mode in (m.split(":") for m in SERVICES["grafana"]["volumes"][1:])}
+    provisioning = ROOT / mounted["/etc/grafana/provisioning"]
+    (provider,) = yaml.safe_load((provisioning / "dashboards" / "cinema.yml").read_text("utf-8"))["providers"]
+    home = Path(SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert provider["options"]["path"] == str(home.parent)
+    assert (ROOT / mounted[str(home.parent)] / home.name).is_file()
+    sources = yaml.safe_load((provisioning / "datasources" / "prometheus.yml").read_text("utf-8"))["datasources"]
+    for source in sources:
+        address = urlsplit(source["url"])
+        assert address.hostname in WATCHING
+        assert f":{address.port}/" in SERVICES[address.hostname]["healthcheck"]["test"][-1]
+
+
+@pytest.mark.parametrize(("name", "stage"), WITH_A_SHELL_ADDED.items())
+def test_an_exporter_without_a_shell_is_built_with_one_and_on_pinned_images(name: str, stage: str) -> None:
+    file = ROOT / "docker" / "exporters" / "Dockerfile"
+    text = file.read_text(encoding="utf-8")
+    build = SERVICES[name]["build"]
+    assert (build["dockerfile"], build["target"]) == (str(file.relative_to(ROOT)), stage)
+    pinned = dict(re.findall(r"^ARG (\w+)=(\S+:v?\d+\.\d+\.\d+(?:-[a-z]+)?)$", text, re.MULTILINE))
+    assert {PLACE.fullmatch(value)[3] for value in build["args"].values()} == set(pinned.values())
+    assert set(build["args"]) == set(pinned)
+    user = re.search(rf" AS {stage}\n(?:(?!FROM).*\n)*?USER (\S+)", text)
+    assert user is not None
+    assert user[1] == SERVICES[name]["user"]
 
 
 # --- A second machine -------------------------------------------------------------------------------------------------
