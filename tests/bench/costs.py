@@ -11,12 +11,15 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import bson
+
 from tests.bench import logins, sales
 from tests.bench.stage import Stage, seed_accounts, stage
-from tests.bench.tills import BenchTill, fresh_nonce, raw_exchange
+from tests.bench.tills import BenchTill, exchange, fresh_nonce, raw_exchange, request
 
 CALLS = 600
 TILLS = 200
+SCREENS = 20
 TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 # What each tier's processes have in their command lines.
 TIERS = {"application": "backend.wsgi:application", "database": "secantus", "redis": "redis-server"}
@@ -56,15 +59,22 @@ def cost(calls: list[bytes], running: Stage, *, expected: int) -> dict[str, floa
     return {tier: (after[tier] - before[tier]) / len(calls) for tier in TIERS}
 
 
+def screens_of(till: BenchTill) -> str:
+    """Open the ticket screens as this till's session and return their cookie."""
+    address = till.send("POST", "/api/v2/web-session").json()["url"]
+    entered = exchange(till.server, request(till.server, "GET", address.removeprefix(till.server.public_origin)))
+    return entered.headers["set-cookie"].partition(";")[0]
+
+
 def measured(running: Stage) -> Iterator[tuple[str, dict[str, float]]]:
     """Yield the name and the cost of each kind of call."""
     tills = running.tills(0, TILLS)
     nonce = fresh_nonce(running.ours)
 
-    def each(request: Callable[[BenchTill], bytes]) -> list[bytes]:
+    def each(make: Callable[[BenchTill], bytes]) -> list[bytes]:
         for till in tills:
             till.nonce = nonce
-        return [request(tills[number % TILLS]) for number in range(CALLS)]
+        return [make(tills[number % TILLS]) for number in range(CALLS)]
 
     def log_in(till: BenchTill) -> bytes:
         till.access_token = ""
@@ -96,8 +106,18 @@ def measured(running: Stage) -> Iterator[tuple[str, dict[str, float]]]:
         path = f"/api/v2/orders/{order['_id']}/pay"
         orders.append(till.signed_request("POST", path, body, idempotency_key=uuid.uuid4().hex))
     yield "payment", cost(orders, running, expected=200)
-    path = f"/api/v2/showtimes/{showtimes[0]}/seat-map"
-    yield "seat map", cost(each(lambda till: till.signed_request("GET", path)), running, expected=200)
+    paid = collection("orders").find_one({"state": "paid"})
+    print(f"A paid order of two seats has {len(bson.encode(paid or {})):,} bytes, without its part of the indexes.")
+    path = f"/till/showtimes/{showtimes[0]}/seat-map"
+    for till in tills:  # paying took their nonces
+        till.nonce = nonce
+    cookies = [f"Cookie: {screens_of(till)}" for till in tills[:SCREENS]]
+    look = exchange(running.ours, request(running.ours, "GET", path, None, cookies[0]))
+    known = f"If-None-Match: {look.headers['etag']}"
+    changed = [request(running.ours, "GET", path, None, cookie) for cookie in cookies] * (CALLS // SCREENS)
+    yield "look, changed", cost(changed, running, expected=200)
+    same = [request(running.ours, "GET", path, None, cookie, known) for cookie in cookies] * (CALLS // SCREENS)
+    yield "look, unchanged", cost(same, running, expected=304)
 
 
 def main() -> None:
