@@ -1,7 +1,7 @@
-"""What a number of staff needs: `python -m backend.devtools.capacity 100 1000 10000`. docs/guides/capacity.en.md has it.
+"""What a number of staff needs: `python -m backend.devtools.capacity 100 1000 10000`; docs/guides/capacity.md has it.
 
-Calls times cost is load. The costs were measured by `python -m tests.bench.costs`, the dearest of three runs; `simulate()`
-plays the calls against a number of workers, so that the page need not be believed.
+Calls times cost is load. The costs were measured by `python -m tests.bench.costs`, the dearest of three runs.
+`simulate()` plays the calls against a number of workers, so that the page need not be believed.
 """
 
 import heapq
