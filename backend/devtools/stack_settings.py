@@ -2,7 +2,7 @@
 
 from backend.settings.base import mongo_database
 from backend.settings.prod import *  # noqa: F403 - settings build on each other
-from backend.settings.prod import MONGO_URI
+from backend.settings.prod import MONGO_LIMIT, MONGO_URI
 
-DATABASES = {"default": mongo_database("backend.devtools.mongodb_engine", MONGO_URI, maxPoolSize=20)}
+DATABASES = {"default": mongo_database("backend.devtools.mongodb_engine", MONGO_URI, maxPoolSize=20, **MONGO_LIMIT)}
 ENVIRONMENT = "stack"

@@ -1,0 +1,244 @@
+"""Faults drilled on the stack while tills sell: what staff see, that nothing acknowledged is lost, how soon it is well.
+
+docs/guides/faults.md is written from a run; `make test ARGS="tests/stack/test_faults.py -s"` prints the figures.
+"""
+
+import os
+import signal
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import requests
+from bson import ObjectId
+from pymongo import MongoClient
+
+from backend.devtools import certificates, nginx
+from backend.devtools.children import program
+from backend.devtools.stack import Stack, running_stack
+from shell_client.api.client import Pending, StaffClient, StaffSession
+from shell_client.api.errors import ServerUnreachable
+from shell_client.device.key import DeviceKey
+from tests.ops.processes import eventually
+from tests.stack.opening import Opening, opened
+from tests.stack.process import Process, command_of
+from tests.stack.selling import Sales, SteadyTill, selling
+
+pytestmark = pytest.mark.slow
+
+TILLS = 4
+DRILLS = 8  # each sells on showtimes of its own
+FULL = Path("/dev/full")  # takes nothing: every write to it says that the disk is full
+BEFORE_SECONDS = 2
+FAULT_SECONDS = 4
+TAKEOVER_SECONDS = 30  # IDEMPOTENCY_TAKEOVER_SECONDS: until then a key that a dead worker had begun is taken for busy
+
+
+@dataclass
+class Drill:
+    """The stack, its parts by name, and tills that are logged in."""
+
+    stack: Stack
+    opening: Opening
+    tills: list[SteadyTill]
+    parts: dict[str, Process]
+    done: int = 0
+
+    @contextmanager
+    def selling(self, name: str) -> Iterator[Sales]:
+        """Sell in the block; afterwards nothing that was acknowledged is missing, and the ledger is clean."""
+        showtimes = self.opening.showtimes[self.done * TILLS :][:TILLS]
+        self.done += 1
+        began = time.monotonic()
+        with selling(self.tills, [[each] for each in showtimes]) as sales:
+            time.sleep(BEFORE_SECONDS)
+            yield sales
+        print(
+            f"\n{name}: {len(sales.sold())} sales in {time.monotonic() - began:.1f} s, the slowest"
+            f" {sales.longest_wait():.1f} s; {dict(sales.trouble())}"
+        )
+        self.nothing_lost(sales, showtimes)
+
+    def nothing_lost(self, sales: Sales, showtimes: list[str]) -> None:
+        """Compare what the tills were told with what the database holds."""
+        with MongoClient[dict[str, Any]](self.stack.mongo_uri) as client:
+            database = client[self.stack.environment["MONGO_DB"]]
+            kept = list(database.orders.find({"showtime": {"$in": [ObjectId(each) for each in showtimes]}}))
+        paid = {str(order["_id"]): order["seats"][0]["seat"] for order in kept if order["state"] == "paid"}
+        assert paid == sales.sold(), "what is paid in the database is what the tills were told, no more, no less"
+        assert all(len(order["tickets"]) == len(order["payments"]) == 1 for order in kept if order["state"] == "paid")
+        self.stack.manage("check_ledger")  # raises where it finds a breach
+
+    def ready(self) -> requests.Response:
+        """Ask whether the application is ready."""
+        return requests.get(f"{self.stack.origin}/readyz", verify=str(self.stack.ca_file), timeout=30)
+
+    def serves(self) -> bool:
+        """Tell whether the whole way to the database is open."""
+        try:
+            return self.ready().status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def newcomer(self) -> StaffClient:
+        """Return the shell's own client on a machine that nobody knows yet."""
+        client = StaffClient(base_url=self.stack.origin, key=DeviceKey.make(), language="en")
+        client._http.verify = str(self.stack.ca_file)
+        return client
+
+    def log_in(self, client: StaffClient) -> StaffSession | Pending:
+        """Log in there as somebody who has no machine yet."""
+        phone = self.opening.phones[TILLS + self.done]
+        return client.log_in(phone=phone, machine_code=uuid.uuid4().hex.upper(), device_name="TILL-9")
+
+
+@pytest.fixture(scope="module")
+def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
+    """Run the stack, open a cinema in it and log its tills in."""
+    directory = tmp_path_factory.mktemp("faults")
+    with ExitStack() as ending:
+        stack = ending.enter_context(running_stack(directory, workers=2))
+        parts = parts_of(stack)
+        for part in parts.values():
+            ending.callback(part.stop)
+        parts["app"].end(signal.SIGTERM)
+        parts["app"].begin(MONGO_QUERY_SECONDS="2")  # as the compose file's `till`
+        opening = opened(stack, staff=TILLS + DRILLS + 1, showtimes=TILLS * DRILLS)
+        tills = [SteadyTill(stack, phone) for phone in opening.phones[:TILLS]]
+        for till in tills:
+            till.log_in()
+        yield Drill(stack, opening, tills, parts)
+
+
+def parts_of(stack: Stack) -> dict[str, Process]:
+    """Return the stack's servers by name, each with the command that begins it again."""
+    directory = stack.directory
+    with redis.Redis.from_url(stack.redis_url) as client:
+        redis_pid = int(client.info("server")["process_id"])
+    mongo_pid = int((directory / "mongo.pid").read_text("ascii").split()[0])
+    app, sweeper, front = (child.pid for child in stack.children)
+    keep = partial(Process, environment=stack.environment, logs=directory)
+    return {
+        "mongo": keep("mongo", mongo_pid, command_of(mongo_pid)),
+        "redis": keep("redis", redis_pid, [program("redis-server", hint=""), str(directory / "redis" / "redis.conf")]),
+        "app": keep("app", app, command_of(app)),
+        "sweeper": keep("sweeper", sweeper, command_of(sweeper)),
+        "nginx": keep("nginx", front, nginx.command(directory / "nginx" / "nginx.conf")),
+    }
+
+
+def test_a_killed_worker_costs_the_requests_in_its_hands_one_more_try(drill: Drill) -> None:
+    app = drill.parts["app"]
+    with drill.selling("A worker killed, three times") as sales:
+        for _time in range(3):
+            before = app.workers()
+            os.kill(before[0], signal.SIGSTOP)  # first, so that it has requests in its hands
+            time.sleep(0.5)
+            os.kill(before[0], signal.SIGKILL)
+            killed = time.monotonic()
+            print(f"\nwell {sales.well_after(killed, within=TAKEOVER_SECONDS + 10):.1f} s later")
+            assert eventually(lambda gone=before[0]: len(set(app.workers()) - {gone}) == 2), "nobody took its place"
+
+    assert sales.trouble()["503 unavailable"]
+    # The last one: an answer that was cut off.
+    assert set(sales.trouble()) <= {"503 unavailable", "409 still_running", "ChunkedEncodingError"}
+
+
+def test_without_redis_tills_sell_and_people_log_in_and_it_mends_itself(drill: Drill) -> None:
+    server = drill.parts["redis"]
+    with drill.selling("Redis gone") as sales:
+        server.end()
+        gone = time.monotonic()
+        print(f"\nsells {sales.well_after(gone, within=10):.1f} s after it went")
+        assert (drill.ready().status_code, drill.ready().json()["degraded"]) == (200, ["redis"])
+        newcomer = drill.newcomer()
+        assert isinstance(drill.log_in(newcomer), StaffSession)
+        newcomer.check()
+        time.sleep(FAULT_SECONDS)
+        server.begin()
+        back = time.monotonic()
+        assert eventually(lambda: drill.ready().json()["degraded"] == [], seconds=10)
+        print(f"ready {time.monotonic() - back:.1f} s after its start, sells {sales.well_after(back, within=10):.1f} s")
+
+    assert set(sales.trouble()) == set()
+
+
+def test_a_database_that_is_killed_under_load_stops_sales_and_loses_none(drill: Drill) -> None:
+    server = drill.parts["mongo"]
+    with drill.selling("The database killed") as sales:
+        server.end()
+        assert drill.ready().status_code == 503
+        with pytest.raises(ServerUnreachable):
+            drill.log_in(drill.newcomer())
+        server.begin()
+        back = time.monotonic()
+        print(f"\nsells {sales.well_after(back, within=30):.1f} s after its start")
+        assert drill.ready().status_code == 200
+
+    assert set(sales.trouble()) <= {"503 unavailable", "409 still_running"}
+
+
+def test_a_full_disk_costs_the_logs_and_nothing_else(drill: Drill) -> None:
+    app, front = drill.parts["app"], drill.parts["nginx"]
+    logs = drill.stack.directory / "nginx"
+    app.end(signal.SIGTERM)
+    app.begin(output=FULL, MONGO_QUERY_SECONDS="2")
+    with full(logs / "access.log", front), full(logs / "error.log", front):
+        assert eventually(drill.serves)
+        with drill.selling("The disk full") as sales:
+            full_since = time.monotonic()
+            time.sleep(FAULT_SECONDS)
+            drill.log_in(drill.newcomer())
+            sales.well_after(time.monotonic(), within=10)
+        assert sales.longest_wait() < 5
+
+    assert set(sales.trouble()) == set()
+    written = logs / "access.log"
+    assert eventually(lambda: drill.serves() and written.exists() and written.stat().st_size > 0), "nginx logs again"
+    print(f"\nlogs were lost for {time.monotonic() - full_since:.0f} s")
+
+
+@contextmanager
+def full(log: Path, front: Process) -> Iterator[None]:
+    """Let nginx write `log` to a disk that is full; and to a new file afterwards."""
+    log.rename(log.with_suffix(".before"))
+    log.symlink_to(FULL)
+    front.send(signal.SIGUSR1)  # opens its files anew
+    yield
+    log.unlink()
+    front.send(signal.SIGUSR1)
+
+
+def test_an_expired_certificate_stops_everybody_until_it_is_renewed(
+    drill: Drill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front, tls = drill.parts["nginx"], drill.stack.directory / "tls"
+    names = ("ca.pem", "server.pem", "server.key")
+    good = {name: (tls / name).read_bytes() for name in names}
+    with drill.selling("The certificate expired") as sales:
+        with monkeypatch.context() as patch:
+            patch.setattr(certificates, "LIFE", timedelta(minutes=-30))
+            certificates.ensure_certificates(tls / "expired")
+        for name in ("server.pem", "server.key"):
+            (tls / name).write_bytes((tls / "expired" / name).read_bytes())
+        front.send(signal.SIGHUP)
+        assert eventually(lambda: sales.trouble()["SSLError"] >= TILLS), "nobody notices"
+        stranded = drill.newcomer()
+        stranded._http.verify = str(tls / "expired" / "ca.pem")  # whom it trusts, but for the date
+        with pytest.raises(ServerUnreachable, match="SSLError"):
+            drill.log_in(stranded)
+
+        for name in ("server.pem", "server.key"):
+            (tls / name).write_bytes(good[name])
+        front.send(signal.SIGHUP)
+        print(f"\nwell {sales.well_after(time.monotonic(), within=10):.1f} s after the renewal")
+
+    assert set(sales.trouble()) <= {"SSLError", "ConnectionError"}
