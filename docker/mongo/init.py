@@ -1,7 +1,8 @@
 """Make the replica set and its users. A one-shot job; it may be run again at any time, and then mends what differs.
 
 Each credential is a secret of one line, `name:password`: a second name beside the first is how a password is changed
-while both still work. `--retire` then drops the users of our roles that no secret names any more.
+while both still work. `--retire` then drops the users of our roles that no secret names any more. After an upgrade
+of all members `--compatibility=8.2` lets them store what only the new version knows.
 """
 
 import os
@@ -170,6 +171,12 @@ def change_root(client: MongoClient[Document], user: str) -> None:
     print(f"Changed the password of {user}", flush=True)
 
 
+def raise_compatibility(client: MongoClient[Document], version: str) -> None:
+    """Let the set store what only `version` and later know; MongoDB refuses while a member is older."""
+    client.admin.command("setFeatureCompatibilityVersion", version, confirm=True, writeConcern={"w": "majority"})
+    print(f"Compatible with {version} and later alone", flush=True)
+
+
 def patiently(what: str, *, seconds: float, attempt: Callable[[], object]) -> None:
     """Call `attempt` until it succeeds; exits with a line when it still fails after `seconds`."""
     deadline = time.monotonic() + seconds
@@ -185,7 +192,7 @@ def patiently(what: str, *, seconds: float, attempt: Callable[[], object]) -> No
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Do it all; `--retire` drops former users, `--change-root` changes the first user's password instead."""
+    """Do it all; `--retire` drops former users, `--change-root` and `--compatibility=` do that alone instead."""
     user = os.environ.get("MONGO_ROOT_USER", "root")
     file = Path(os.environ.get("SECRETS_DIR", "/run/secrets")) / "mongo_root_password"
     password = file.read_text(encoding="utf-8").strip()
@@ -196,6 +203,8 @@ def main(arguments: Sequence[str]) -> None:
         patiently("The primary", seconds=PATIENCE_SECONDS, attempt=lambda: client.admin.command("ping"))
         if "--change-root" in arguments:
             change_root(client, user)
+        elif wanted := [word.partition("=")[2] for word in arguments if word.startswith("--compatibility=")]:
+            raise_compatibility(client, wanted[-1])
         else:
             prepare(client, os.environ.get("MONGO_DB", "userdb"), retiring="--retire" in arguments)
 

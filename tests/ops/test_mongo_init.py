@@ -146,8 +146,9 @@ class Members:
         self.codes = list(codes)
         self.asked: list[tuple[str, Any]] = []
 
-    def command(self, name: str, value: Any = 1) -> Document:
+    def command(self, name: str, value: Any = 1, **more: Any) -> Document:
         self.asked.append((name, value))
+        self.more = more
         if self.codes and (code := self.codes.pop(0)):
             raise OperationFailure("refused", code)
         return {"ok": 1}
@@ -167,6 +168,15 @@ def test_a_new_set_is_initiated_with_its_members_by_name() -> None:
 @pytest.mark.parametrize("codes", [(0,), (94, 23)], ids=["initiated before", "initiated meanwhile"])
 def test_a_set_that_is_there_stays_as_it_is(codes: tuple[int, ...]) -> None:
     INIT["initiate"](Members(*codes))
+
+
+def test_an_upgraded_set_is_told_so_with_the_word_that_mongodb_wants() -> None:
+    members = Members()
+
+    INIT["raise_compatibility"](members, "8.2")
+
+    assert members.asked == [("setFeatureCompatibilityVersion", "8.2")]
+    assert members.more == {"confirm": True, "writeConcern": {"w": "majority"}}
 
 
 def test_any_other_refusal_is_not_hidden() -> None:
