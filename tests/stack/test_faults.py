@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ DRILLS = 8  # each sells on showtimes of its own
 FULL = Path("/dev/full")  # takes nothing: every write to it says that the disk is full
 BEFORE_SECONDS = 2
 FAULT_SECONDS = 4
+JUMP_MINUTES = 10  # as long as an access token lives, and longer than a hold and a nonce
 TAKEOVER_SECONDS = 30  # IDEMPOTENCY_TAKEOVER_SECONDS: until then a key that a dead worker had begun is taken for busy
 
 
@@ -80,6 +82,10 @@ class Drill:
     def ready(self) -> requests.Response:
         """Ask whether the application is ready."""
         return requests.get(f"{self.stack.origin}/readyz", verify=str(self.stack.ca_file), timeout=30)
+
+    def ahead(self) -> float:
+        """Return how many seconds the server's clock, as it tells it, is ahead of this one."""
+        return parsedate_to_datetime(self.ready().headers["Date"]).timestamp() - time.time()
 
     def serves(self) -> bool:
         """Tell whether the whole way to the database is open."""
@@ -215,6 +221,25 @@ def full(log: Path, front: Process) -> Iterator[None]:
     yield
     log.unlink()
     front.send(signal.SIGUSR1)
+
+
+def test_a_clock_that_jumps_ahead_and_back_throws_nobody_out(drill: Drill, tmp_path: Path) -> None:
+    clock, app = tmp_path / "clock", drill.parts["app"]
+    clock.write_text("0", encoding="ascii")
+    app.end(signal.SIGTERM)
+    app.command = [word.replace("backend.wsgi:", "tests.support.jumping:") for word in app.command]
+    app.begin(MONGO_QUERY_SECONDS="2", CLOCK=str(clock))
+    assert eventually(drill.serves)
+    with drill.selling("The clock ahead and back") as sales:
+        for minutes in (JUMP_MINUTES, 0):
+            clock.write_text(str(minutes), encoding="ascii")
+            assert eventually(lambda minutes=minutes: abs(drill.ahead() - 60 * minutes) < 5)
+            jumped = time.monotonic()
+            print(f"\nwell {sales.well_after(jumped, within=20):.1f} s after it stood at {minutes} minutes ahead")
+            print(dict(sales.trouble()))
+            time.sleep(2)
+
+    assert not [each for each in sales.trouble() if "session_revoked" in each]
 
 
 def test_an_expired_certificate_stops_everybody_until_it_is_renewed(
