@@ -9,6 +9,9 @@ from backend.settings import environment as env
 BASE_DIR = Path(__file__).resolve().parents[2]
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
 BACKUP_DIR = Path(env.text("BACKUP_DIR", str(VAR_DIR / "backups")))
+BACKUP_AGE_RECIPIENT = env.text("BACKUP_AGE_RECIPIENT")
+BACKUP_AGE_IDENTITY_FILE = env.text("BACKUP_AGE_IDENTITY_FILE")
+BACKUP_MUST_BE_ENCRYPTED = False
 
 # --- Django ---------------------------------------------------------------------------------------
 DEBUG = False

@@ -31,6 +31,8 @@ MONGO_QUERY_SECONDS = env.number("MONGO_QUERY_SECONDS", 0)
 MONGO_LIMIT: dict[str, object] = {"timeoutMS": MONGO_QUERY_SECONDS * 1000} if MONGO_QUERY_SECONDS else {}
 DATABASES = {"default": mongo_database("django_mongodb_backend", MONGO_URI, **MONGO_LIMIT)}
 
+BACKUP_MUST_BE_ENCRYPTED = True  # `backup_database --unencrypted` says otherwise, by name
+
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True

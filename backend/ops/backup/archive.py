@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import io
-import os
 import re
 import tarfile
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bson import json_util
+from django.conf import settings
 from pymongo import MongoClient
 
 from backend.core import clock
@@ -23,6 +23,7 @@ from backend.ops.backup.bson_stream import DocumentCounter
 from backend.ops.backup.consistency import one_moment
 from backend.ops.backup.errors import Damaged
 from backend.ops.backup.manifest import File, Manifest
+from backend.ops.backup.streams import plain_bytes
 
 PIECE = 1024 * 1024
 PRELUDE = "prelude.json"
@@ -34,54 +35,55 @@ Progress = Callable[[str, int], None]
 
 
 def write(
-    path: Path, client: Client, database: str, *, scratch: str, taken_at: datetime, progress: Progress
+    target: IO[bytes],
+    client: Client,
+    database: str,
+    *,
+    scratch: str,
+    spool_in: Path,
+    taken_at: datetime,
+    progress: Progress,
 ) -> Manifest:
-    """Write a backup of `database` to `path`, which must not exist, down to the disk; return its manifest.
+    """Write a backup of `database` to `target` and return its manifest.
 
+    `scratch` names a database that may be written, `spool_in` the directory that has room for the largest collection.
     Raises BackupError, OSError (a full disk) or PyMongoError; the caller removes what was begun.
     """
     server = str(client.server_info()["version"])
     files: dict[str, File] = {}
-    with path.open("xb") as raw:
-        path.chmod(0o600)
-        with (
-            gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=6, mtime=0) as packed,
-            tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as archive,
-        ):
+    with (
+        gzip.GzipFile(fileobj=target, mode="wb", compresslevel=6, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as archive,
+    ):
 
-            def add_text(name: str, text: bytes) -> None:
-                _add(archive, name, io.BytesIO(text), len(text), taken_at)
-                files[name] = File(size=len(text), sha256=hashlib.sha256(text).hexdigest())
+        def add_text(name: str, text: bytes) -> None:
+            _add(archive, name, io.BytesIO(text), len(text), taken_at)
+            files[name] = File(size=len(text), sha256=hashlib.sha256(text).hexdigest())
 
-            prelude = json_util.dumps({"ServerVersion": server, "ToolVersion": "100.9.0"}).encode()
-            add_text(f"{database}/{PRELUDE}", prelude)
-            with one_moment(client, scratch) as view:
-                for info in dump.collections_of(client[database]):
-                    name = str(info["name"])
-                    stem = dump.file_stem(database, name)
-                    # A member's size stands before its bytes: each collection is spooled, unnamed, so that a kill
-                    # leaves nothing of it.
-                    with tempfile.TemporaryFile(dir=path.parent) as spool:
-                        file = dump.write_documents(
-                            client[database], name, spool, session=view.session, progress=progress
-                        )
-                        spool.seek(0)
-                        _add(archive, f"{stem}.bson", spool, file.size, taken_at)
-                    files[f"{stem}.bson"] = file
-                    add_text(f"{stem}.metadata.json", dump.metadata_of(client[database], info))
-                written = Manifest(
-                    format=manifest.FORMAT,
-                    database=database,
-                    taken_at=clock.iso(taken_at),
-                    server=server,
-                    snapshot=view.snapshot,
-                    consistency=view.consistency,
-                    files=files,
-                )
-            text = manifest.encode(written)
-            _add(archive, manifest.NAME, io.BytesIO(text), len(text), taken_at)
-        raw.flush()
-        os.fsync(raw.fileno())
+        add_text(f"{database}/{PRELUDE}", json_util.dumps({"ServerVersion": server, "ToolVersion": "100.9.0"}).encode())
+        with one_moment(client, scratch) as view:
+            for info in dump.collections_of(client[database]):
+                name = str(info["name"])
+                stem = dump.file_stem(database, name)
+                # A member's size stands before its bytes: each collection is spooled, unnamed, so that a kill leaves
+                # nothing of it.
+                with tempfile.TemporaryFile(dir=spool_in) as spool:
+                    file = dump.write_documents(client[database], name, spool, session=view.session, progress=progress)
+                    spool.seek(0)
+                    _add(archive, f"{stem}.bson", spool, file.size, taken_at)
+                files[f"{stem}.bson"] = file
+                add_text(f"{stem}.metadata.json", dump.metadata_of(client[database], info))
+            written = Manifest(
+                format=manifest.FORMAT,
+                database=database,
+                taken_at=clock.iso(taken_at),
+                server=server,
+                snapshot=view.snapshot,
+                consistency=view.consistency,
+                files=files,
+            )
+        text = manifest.encode(written)
+        _add(archive, manifest.NAME, io.BytesIO(text), len(text), taken_at)
     return written
 
 
@@ -92,20 +94,26 @@ def _add(archive: tarfile.TarFile, name: str, source: IO[bytes], size: int, at: 
 
 
 def verify(path: Path) -> Manifest:
-    """Read all of the archive and return its manifest; raises Damaged naming the first thing that is wrong.
+    """Read all of the backup at `path` and return its manifest; raises like `verify_stream` and `plain_bytes`."""
+    with plain_bytes(path, settings.BACKUP_AGE_IDENTITY_FILE) as stream:
+        return verify_stream(stream)
+
+
+def verify_stream(stream: IO[bytes]) -> Manifest:
+    """Read all of an archive and return its manifest; raises Damaged naming the first thing that is wrong.
 
     Nothing is unpacked and memory stays flat.
     """
     found: dict[str, File] = {}
     text = b""
-    with opened(path) as members:
+    with opened(stream) as members:
         for name, content in members:
             if name == manifest.NAME:
                 text = _text(name, content)
             else:
                 found[name] = _measured(name, content)
     if not text:
-        raise Damaged(f"{path.name} has no {manifest.NAME}: it was cut off, or is no backup")
+        raise Damaged(f"there is no {manifest.NAME}: it was cut off, or is no backup")
     expected = manifest.decode(text)
     for name in sorted(expected.files.keys() - found.keys()):
         raise Damaged(f"{name} is missing")
@@ -121,20 +129,20 @@ def verify(path: Path) -> Manifest:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
+def opened(stream: IO[bytes]) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
     """Open the archive for one reading from front to end: yield name and content of each file.
 
     Each content must be read before the next is asked for. No name is ever a path that leaves its directory, a link
     or a device, and none comes twice. Raises Damaged, also for what is read inside the `with`.
     """
-    with path.open("rb") as raw, gzip.GzipFile(fileobj=raw, mode="rb") as packed:
+    with gzip.GzipFile(fileobj=stream, mode="rb") as packed:
         try:
             with tarfile.open(fileobj=packed, mode="r|") as archive:
                 yield _members(archive)
             while packed.read(PIECE):  # the checksum stands at gzip's end, behind the padding of tar
                 pass
         except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise Damaged(f"{path.name} cannot be read to its end: {error}") from None
+            raise Damaged(f"it cannot be read to its end: {error}") from None
 
 
 def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:

@@ -11,9 +11,11 @@ import bson
 from bson import json_util
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
+from django.conf import settings
 from pymongo.database import Database
 
 from backend.ops.backup import archive
+from backend.ops.backup.streams import plain_bytes
 
 Document = dict[str, Any]
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
@@ -42,7 +44,10 @@ def load(path: Path, database: Database[Document]) -> dict[str, Content]:
     at, and must not vanish meanwhile. Raises Damaged and PyMongoError.
     """
     loaded: dict[str, Content] = {}
-    with archive.opened(path) as members:
+    with (
+        plain_bytes(path, settings.BACKUP_AGE_IDENTITY_FILE) as stream,
+        archive.opened(stream) as members,
+    ):
         for name, content in members:
             stem = name.rpartition("/")[2]
             if stem.endswith(".bson"):

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
+from django.conf import settings
 from django.db import connection
 from pymongo.errors import PyMongoError
 
@@ -13,6 +15,7 @@ from backend.ops.backup import archive, shelf
 from backend.ops.backup.errors import BackupError, Damaged
 from backend.ops.backup.manifest import Manifest
 from backend.ops.backup.shelf import Backup, Retention
+from backend.ops.backup.streams import encrypted_file, plain_file, recipient_of
 
 Progress = Callable[[str, int], None]
 
@@ -32,17 +35,31 @@ def back_up(directory: Path, *, retention: Retention | None, now: datetime, prog
     Raises BackupError; then nothing new is in `directory` and nothing old is gone.
     """
     database = connection.settings_dict["NAME"]
+    recipient = recipient_of(settings.BACKUP_AGE_RECIPIENT) if settings.BACKUP_AGE_RECIPIENT else None
+    target = shelf.path_of(directory, now, encrypted=recipient is not None)
+
+    def write(stream: IO[bytes]) -> Manifest:
+        scratch = scratch_of(database)
+        return archive.write(
+            stream, client(), database, scratch=scratch, spool_in=directory, taken_at=now, progress=progress
+        )
+
     try:
-        with shelf.placed(directory, now) as part:
-            written = archive.write(
-                part, client(), database, scratch=scratch_of(database), taken_at=now, progress=progress
-            )
-            if archive.verify(part) != written:
+        with shelf.placed(target) as part:
+            if recipient is None:
+                with plain_file(part) as stream:
+                    written = write(stream)
+                read = archive.verify(part)
+            else:
+                with encrypted_file(part, recipient, archive.verify_stream) as passing:
+                    written = write(passing.stream)
+                read = passing.checked
+            if read != written:
                 raise Damaged(f"{part.name} does not read back as it was written")
     except PyMongoError as error:
         raise BackupError(f"the database could not be read to the end ({error})") from error
     removed = prune(directory, retention=retention, dry_run=False) if retention else []
-    return Made(Backup(now, shelf.path_of(directory, now)), written, removed)
+    return Made(Backup(now, target), written, removed)
 
 
 def prune(directory: Path, *, retention: Retention, dry_run: bool) -> list[Backup]:

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backend.ops.backup.errors import BackupError
+from backend.ops.backup.streams import ENCRYPTED
 
-NAME = re.compile(r"backup_(\d{8}_\d{6})\.tar\.gz\Z")
+NAME = re.compile(r"backup_(\d{8}_\d{6})\.tar\.gz(?:\.age)?\Z")
 STAMP = "%Y%m%d_%H%M%S"
 PART = ".part"
 # A backup in the making is written to without pause; one that nobody touched for so long was killed.
@@ -71,18 +72,20 @@ def backups_in(directory: Path) -> list[Backup]:
     return sorted(found, reverse=True)
 
 
-def path_of(directory: Path, taken_at: datetime) -> Path:
+def path_of(directory: Path, taken_at: datetime, *, encrypted: bool = False) -> Path:
     """Return where the backup of this second stands."""
-    return directory / f"backup_{taken_at.astimezone(UTC):{STAMP}}.tar.gz"
+    return directory / f"backup_{taken_at.astimezone(UTC):{STAMP}}.tar.gz{ENCRYPTED if encrypted else ''}"
 
 
 @contextmanager
-def placed(directory: Path, taken_at: datetime) -> Iterator[Path]:
-    """Yield where to write a backup; at the end it gets its name at once and whole, or nothing stays of it.
+def placed(target: Path) -> Iterator[Path]:
+    """Yield where to write the backup that will be `target`.
+
+    At the end it gets its name at once and whole, or nothing stays of it.
 
     Raises BackupError where the directory cannot be written, or a backup of this very second is there already.
     """
-    target = path_of(directory, taken_at)
+    directory = target.parent
     part = target.with_name(target.name + PART)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

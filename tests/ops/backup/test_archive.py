@@ -79,7 +79,7 @@ def test_a_whole_backup_is_said_to_be_whole(backup: Path, capsys: pytest.Capture
         (damage.edit_file("users.bson", lambda _: b"\x05\x00\x00\x00\x01"), "does not end where it should"),
         (damage.edit_file("users.metadata.json", lambda _: b"{}"), "users.metadata.json is not what was written"),
         (damage.rewritten(lambda members: [m for m in members if not m[0].name.endswith("users.bson")]), "is missing"),
-        (damage.rewritten(lambda members: members[:-1]), "has no manifest.json"),
+        (damage.rewritten(lambda members: members[:-1]), "there is no manifest.json"),
         (damage.rewritten(lambda members: [*members, members[0]]), "is there twice"),
         (damage.add_file("userdb/more.bson", bson.encode({})), "does not belong to this backup"),
         (damage.add_file("../climbed.bson", bson.encode({})), NO_FILE),

@@ -117,7 +117,7 @@ def test_a_directory_that_is_a_file_is_one_line(shelf: Path, db: None) -> None:
 def test_a_backup_of_this_very_second_is_not_written_over(shelf: Path) -> None:
     (name,) = put(shelf, NOON)
 
-    with pytest.raises(shelves.BackupError, match="there already"), shelves.placed(shelf, NOON):
+    with pytest.raises(shelves.BackupError, match="there already"), shelves.placed(shelves.path_of(shelf, NOON)):
         raise AssertionError("nothing is written")
 
     assert (shelf / name).read_bytes() == b"old"

@@ -5,6 +5,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, no_translations
 from django.template.defaultfilters import filesizeformat
 
@@ -29,11 +30,17 @@ class Command(BaseCommand):
             "--keep-days", type=int, default=7, metavar="N", help="days of which one stays (7); 0 removes nothing"
         )
 
+        parser.add_argument(
+            "--unencrypted", action="store_true", help="readable to everybody who gets the file, in production too"
+        )
+
     @no_translations
-    def handle(self, *_args: Any, output: Path, keep_days: int, **_options: Any) -> None:
+    def handle(self, *_args: Any, output: Path, keep_days: int, unencrypted: bool, **_options: Any) -> None:
         """Say what was made and removed; exit 1 with one line, and nothing half-made, where it failed."""
         if keep_days < 0:
             raise CommandError("--keep-days is a number of days, or 0 to remove nothing.")
+        if settings.BACKUP_MUST_BE_ENCRYPTED and not settings.BACKUP_AGE_RECIPIENT and not unencrypted:
+            raise CommandError("Set BACKUP_AGE_RECIPIENT (`age-keygen` makes one), or say --unencrypted.")
         retention = Retention(days=keep_days) if keep_days else None
         try:
             made = back_up(output, retention=retention, now=clock.now(), progress=self._told())
