@@ -20,6 +20,8 @@ CHECKS = {
     "translations": (*PYTHON, "backend.devtools.translations"),
     # The rules of the production stack; the tests name their settings themselves.
     "stack": ("env", "-u", "DJANGO_SETTINGS_MODULE", *PYTHON, "pytest", "-q", "tests/ops/test_compose.py"),
+    "dockerfiles": (*PYTHON, "backend.devtools.dockerfiles"),
+    "nginx": (*PYTHON, "backend.devtools.nginx"),
     "migrations": (sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"),
 }
 

@@ -2,10 +2,14 @@
 
 import os
 import re
+import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from backend.devtools.children import Child, free_port, program
+from backend.devtools.certificates import ensure_certificates
+from backend.devtools.children import CannotStart, Child, free_port, program
 from backend.devtools.servers import ROOT
 
 TEMPLATES = ROOT / "nginx" / "conf"
@@ -27,6 +31,7 @@ def write_configuration(
     key: Path,
     static: Path,
     origin: str,
+    grafana_port: int | None = None,
 ) -> Path:
     """Write the configuration into `directory` and return its main file.
 
@@ -39,6 +44,7 @@ def write_configuration(
         key: its private key, PEM.
         static: the collected static files; the directory is called `static`.
         origin: what clients call the service.
+        grafana_port: Grafana's, for `/ops/`; there is none without it.
     """
     directory.mkdir(parents=True, exist_ok=True)
     values = {
@@ -49,7 +55,8 @@ def write_configuration(
         "ACCESS_LOG": str(directory / "access.log"),
         "TILL_SERVERS": f"server 127.0.0.1:{upstream_port};",
         "OFFICE_SERVERS": f"server 127.0.0.1:{upstream_port};",
-        "OPS_SERVERS": "server 127.0.0.1:9 down;",  # no Grafana here: without ops.conf nobody asks it
+        # Without ops.conf nobody asks it.
+        "OPS_SERVERS": f"server 127.0.0.1:{grafana_port};" if grafana_port else "server 127.0.0.1:9 down;",
         "STATUS_LISTEN": f"127.0.0.1:{free_port()}",
         "LISTEN": f"127.0.0.1:{port}",
         "REDIRECT_LISTEN": f"127.0.0.1:{redirect_port}",
@@ -58,7 +65,7 @@ def write_configuration(
         "STATIC_PARENT": str(static.parent),
         "PUBLIC_ORIGIN": origin,
     }
-    for name in ("nginx.conf", "server.conf"):
+    for name in ("nginx.conf", "server.conf", *(["ops.conf"] if grafana_port else [])):
         template = (TEMPLATES / f"{name}.template").read_text(encoding="utf-8")
         (directory / name).write_text(filled(template, values), encoding="utf-8")
     return directory / "nginx.conf"
@@ -76,3 +83,32 @@ def command(configuration: Path) -> list[str]:
 def nginx(configuration: Path) -> Child:
     """Start nginx."""
     return Child("nginx", command(configuration), log=configuration.with_name("nginx.log"))
+
+
+def main() -> int:
+    """Let nginx itself judge the templates, each filled in; 0 with a line where there is no nginx."""
+    try:
+        executable = program("nginx", hint="")
+    except CannotStart:
+        print("There is no nginx here.")
+        return 0
+    with tempfile.TemporaryDirectory(prefix="nginx-") as made:
+        directory = Path(made)
+        _authority, certificate, key = ensure_certificates(directory / "tls")
+        configuration = write_configuration(
+            directory / "run",
+            port=free_port(),
+            redirect_port=free_port(),
+            upstream_port=free_port(),
+            grafana_port=free_port(),
+            certificate=certificate,
+            key=key,
+            static=directory / "static",
+            origin="https://127.0.0.1",
+        )
+        checked = [executable, "-t", "-q", "-c", str(configuration), "-e", "/dev/stderr"]
+        return subprocess.run(checked, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,11 +1,12 @@
 """The checkers of `make lint` find what they are for."""
 
+import shutil
 from pathlib import Path
 
 import polib
 import pytest
 
-from backend.devtools import translations
+from backend.devtools import nginx, translations
 from backend.devtools.debian import missing_packages, wanted_packages
 
 
@@ -61,3 +62,14 @@ def test_a_package_that_is_not_there_is_missing_and_one_that_is_there_is_not():
 
 def test_the_list_of_packages_holds_names_alone():
     assert all(name.replace("-", "").replace("+", "").replace(".", "").isalnum() for name in wanted_packages())
+
+
+def test_nginx_refuses_a_template_with_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    assert nginx.main() == 0
+
+    templates = tmp_path / "conf"
+    shutil.copytree(nginx.TEMPLATES, templates)
+    with (templates / "ops.conf.template").open("a", encoding="utf-8") as file:
+        file.write("location /more { proxy_pas http://ops; }\n")
+    monkeypatch.setattr(nginx, "TEMPLATES", templates)
+    assert nginx.main() == 1
