@@ -1,0 +1,301 @@
+"""The order of a roll-out's steps: on a site that is only talked about, and on a Docker that only pretends."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.ops import rollout
+from backend.ops.rollout import Failed, deploy, roll
+from tests.ops.processes import ROOT
+
+WANTED = {"till": 2, "office": 1, "sweeper": 1}
+
+
+class Talk:
+    """A site that writes down what it is told; servers of the release `broken` never become ready."""
+
+    def __init__(self, release: str = "1", *, fails: str = "") -> None:
+        self.told: list[str] = []
+        self.current = release
+        self.fails = fails
+        self.count = 0
+        self.fleet: dict[str, dict[str, str]] = {service: {} for service in WANTED}
+        self.least: dict[str, int] = dict(WANTED)
+        for service, wanted in WANTED.items():
+            for _server in range(wanted):
+                self.start(service, release)
+        self.told.clear()
+
+    def step(self, words: str) -> None:
+        self.told.append(words)
+        if words == self.fails:
+            raise Failed(f"{words} failed.")
+
+    def release(self) -> str:
+        return self.current
+
+    def back_up(self) -> None:
+        self.step("backup")
+
+    def migrate(self, release: str) -> None:
+        self.step(f"migrate {release}")
+
+    def publish_static(self, release: str) -> None:
+        self.step(f"static {release}")
+
+    def wanted(self, service: str) -> int:
+        return WANTED[service]
+
+    def servers(self, service: str) -> Mapping[str, str]:
+        return dict(self.fleet[service])
+
+    def start(self, service: str, release: str) -> None:
+        self.step(f"start {service} {release}")
+        self.count += 1
+        self.fleet[service][f"{service}{self.count}"] = release
+
+    def is_ready(self, service: str, server: str) -> bool:
+        return self.fleet[service][server] != "broken"
+
+    def stop(self, service: str, server: str) -> None:
+        self.told.append(f"stop {service} {self.fleet[service].pop(server)}")
+        ready = [release for release in self.fleet[service].values() if release != "broken"]
+        self.least[service] = min(self.least[service], len(ready))
+
+    def reload_front(self) -> None:
+        self.step("front")
+
+    def remember(self, release: str) -> None:
+        self.step(f"remember {release}")
+        self.current = release
+
+
+def quietly(_step: str) -> None:
+    """Say nothing."""
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollout, "ASK_AGAIN_SECONDS", 0.01)
+
+
+def test_a_deploy_backs_up_and_migrates_before_any_server_and_each_new_one_stands_before_an_old_one_goes() -> None:
+    site = Talk()
+
+    deploy(site, "2", patience=0, say=quietly)
+
+    assert site.told == [
+        "backup",
+        "migrate 2",
+        "static 2",
+        *["start till 2", "stop till 1"] * 2,
+        *["start office 2", "stop office 1", "start sweeper 2", "stop sweeper 1"],
+        *["front", "remember 2"],
+    ]
+    assert site.least == WANTED  # nowhere fewer than there should be
+
+
+@pytest.mark.parametrize(("fails", "told"), [("backup", 1), ("migrate 2", 2), ("static 2", 3)])
+def test_where_a_step_before_the_servers_fails_none_is_touched(fails: str, told: int) -> None:
+    site = Talk(fails=fails)
+
+    with pytest.raises(Failed, match=fails):
+        deploy(site, "2", patience=0, say=quietly)
+
+    assert len(site.told) == told
+    assert site.fleet == Talk().fleet
+
+
+def test_a_rollback_touches_no_database() -> None:
+    site = Talk("2")
+
+    roll(site, "1", patience=0, say=quietly)
+
+    assert not [step for step in site.told if step.startswith(("backup", "migrate", "static"))]
+    assert site.current == "1"
+
+
+def test_one_that_is_not_ready_is_stopped_and_nothing_else_is() -> None:
+    site = Talk()
+
+    with pytest.raises(Failed, match=r"was not ready after 0 s\. 1 serves\.$"):
+        deploy(site, "broken", patience=0, say=quietly)
+
+    assert site.told[3:] == ["start till broken", "stop till broken"]
+    assert site.current == "1"
+
+
+def test_where_a_later_service_fails_the_earlier_ones_go_back() -> None:
+    site = Talk(fails="start office 2")
+
+    with pytest.raises(Failed, match=r"1 serves\.$"):
+        roll(site, "2", patience=0, say=quietly)
+
+    assert [set(fleet.values()) for fleet in site.fleet.values()] == [{"1"}] * 3
+    assert {service: len(fleet) for service, fleet in site.fleet.items()} == WANTED
+    assert site.least == WANTED
+
+
+def test_one_that_was_interrupted_with_a_server_too_many_is_finished_by_the_next() -> None:
+    site = Talk()
+    site.start("till", "2")
+
+    roll(site, "2", patience=0, say=quietly)
+
+    assert {service: list(fleet.values()) for service, fleet in site.fleet.items()} == {
+        service: ["2"] * wanted for service, wanted in WANTED.items()
+    }
+
+
+def test_where_going_back_fails_too_it_says_that_both_may_serve() -> None:
+    site = Talk(fails="start office 2")
+    site.start("till", "2")
+    site.current = "broken"  # what is to be gone back to cannot be started any more
+
+    with pytest.raises(Failed, match="Both releases may serve now"):
+        roll(site, "2", patience=0, say=quietly)
+
+
+# --- docker/deploy.sh and docker/rollback.sh --------------------------------------------------------------------------
+DOCKER = '#!/bin/sh\nexec "{python}" -I "{program}" "$@"\n'
+
+
+class Host:
+    """A checkout with a Docker that pretends, on which cinema-app:1 serves."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        for name in ("deploy.sh", "rollback.sh"):
+            copy(f"docker/{name}", directory)
+        for name in ("__init__.py", "ops/__init__.py", "ops/rollout.py", "ops/rollout_compose.py"):
+            copy(f"backend/{name}", directory)
+        (directory / ".env").write_text("PUBLIC_ORIGIN=https://tickets.example.com\nAPP_IMAGE=cinema-app:1\n", "utf-8")
+        self.file = directory / "docker.json"
+        program = directory / "bin" / "docker"
+        program.parent.mkdir()
+        program.write_text(
+            DOCKER.format(python=sys.executable, program=ROOT / "tests" / "ops" / "pretending_docker.py"), "utf-8"
+        )
+        program.chmod(0o755)
+        services = ["till", "till", "office", "sweeper"]
+        containers = {
+            f"c{number:011}": {"service": service, "image": "cinema-app:1"} for number, service in enumerate(services)
+        }
+        images = ["cinema-app:1", "cinema-app:2", "cinema-app:3"]
+        self.keep(containers=containers, images=images, image="cinema-app:1", made=len(services))
+
+    def keep(self, **changes: Any) -> None:
+        empty = {"calls": [], "sick": [], "failing": [], "more": ["backup"]}
+        state = json.loads(self.file.read_text("utf-8")) if self.file.exists() else empty
+        self.file.write_text(json.dumps({**state, **changes}), "utf-8")
+
+    def state(self, name: str) -> Any:
+        return json.loads(self.file.read_text("utf-8"))[name]
+
+    def run(self, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        self.keep(calls=[], image=self.named())
+        path = f"{self.directory / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+        environment = {"PATH": path, "DOCKER_STATE": str(self.file)}
+        command = ["sh", str(self.directory / "docker" / script), *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+    def named(self) -> str:
+        lines = (self.directory / ".env").read_text("utf-8").splitlines()
+        (image,) = (line.partition("=")[2] for line in lines if line.startswith("APP_IMAGE="))
+        return image
+
+    def serving(self) -> list[tuple[str, str]]:
+        return sorted((each["service"], each["image"]) for each in self.state("containers").values())
+
+
+def copy(name: str, directory: Path) -> None:
+    target = directory / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes((ROOT / name).read_bytes())
+
+
+def all_of(image: str) -> list[tuple[str, str]]:
+    return [("office", image), ("sweeper", image), ("till", image), ("till", image)]
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
+
+
+def test_deploy_tells_docker_the_jobs_of_the_new_image_first_and_then_one_container_after_another(host: Host) -> None:
+    done = host.run("deploy.sh", "cinema-app:2")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert host.serving() == all_of("cinema-app:2")
+    assert host.named() == "cinema-app:2"
+    calls = [call.removeprefix("compose -f docker-compose.prod.yml ") for call in host.state("calls")]
+    jobs = [call for call in calls if call.startswith("run")]
+    assert jobs == [
+        "run --rm --no-deps backup python manage.py backup_database",  # of the release of now
+        "run --rm --no-deps mongo-init [cinema-app:2]",
+        "run --rm --no-deps migrate [cinema-app:2]",
+        "run --rm --no-deps static [cinema-app:2]",
+    ]
+    rolling = [call.split()[0] for call in calls if call.startswith(("up", "stop", "rm"))]
+    assert rolling == ["up", "stop", "rm"] * 4
+    assert "up --detach --no-deps --no-build --no-recreate --scale till=3 till [cinema-app:2]" in calls
+    assert calls[-1].endswith("-s reload")
+
+
+def test_rollback_goes_to_the_release_before_and_touches_no_database(host: Host) -> None:
+    host.run("deploy.sh", "cinema-app:2")
+
+    assert host.run("rollback.sh").returncode == 0
+
+    assert host.serving() == all_of("cinema-app:1")
+    assert host.named() == "cinema-app:1"
+    assert not [call for call in host.state("calls") if " run " in call]
+
+
+def test_rollback_to_a_release_that_is_named(host: Host) -> None:
+    host.run("deploy.sh", "cinema-app:2")
+    host.run("deploy.sh", "cinema-app:3")
+
+    assert host.run("rollback.sh", "--to", "cinema-app:1").returncode == 0
+    assert host.serving() == all_of("cinema-app:1")
+
+
+def test_a_container_that_does_not_become_healthy_is_removed_and_the_old_ones_stay(host: Host) -> None:
+    host.keep(sick=["cinema-app:2"])
+
+    done = host.run("deploy.sh", "cinema-app:2", "--patience", "1")
+
+    assert done.returncode == 1
+    assert done.stderr.endswith("was not ready after 1 s. cinema-app:1 serves.\n")
+    assert host.serving() == all_of("cinema-app:1")
+    assert host.named() == "cinema-app:1"
+
+
+@pytest.mark.parametrize("failing", ["backup", "mongo-init", "migrate", "static"])
+def test_a_job_that_fails_stops_the_deploy_in_one_line_and_no_container_is_touched(host: Host, failing: str) -> None:
+    host.keep(failing=[failing])
+
+    done = host.run("deploy.sh", "cinema-app:2")
+
+    assert done.returncode == 1
+    assert done.stderr.endswith("failed: no space left\n")
+    assert not [call for call in host.state("calls") if " up " in call or call.startswith("stop")]
+
+
+def test_without_a_service_for_backups_a_deploy_is_refused_unless_told(host: Host) -> None:
+    host.keep(more=[])
+
+    assert "--without-backup" in host.run("deploy.sh", "cinema-app:2").stderr
+    assert host.run("deploy.sh", "cinema-app:2", "--without-backup").returncode == 0
+
+
+def test_an_image_that_is_not_there_and_a_rollback_to_nowhere_are_one_line(host: Host) -> None:
+    assert host.run("deploy.sh", "cinema-app:9").stderr.endswith("failed: No such image: cinema-app:9\n")
+    assert host.run("rollback.sh").stderr == "No earlier release is remembered: name one, --to IMAGE.\n"
