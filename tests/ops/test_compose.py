@@ -20,7 +20,7 @@ STACK: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
 JOBS = {"mongo-init", "migrate", "static"}
 MEMBERS = {"mongo1", "mongo2", "mongo3"}
-OF_OUR_IMAGE = {"mongo-init", "migrate", "static", "till", "office", "sweeper"}
+OF_OUR_IMAGE = {"mongo-init", "migrate", "static", "till", "office", "sweeper", "backup"}
 WITH_A_SHELL_ADDED = {"mongodb-exporter": "mongodb", "nginx-exporter": "nginx"}  # stages of docker/exporters/Dockerfile
 BUILT_HERE = OF_OUR_IMAGE | set(WITH_A_SHELL_ADDED)
 WATCHING = {"prometheus", "alertmanager", "grafana", "redis-exporter", "node-exporter", *WITH_A_SHELL_ADDED}
@@ -59,7 +59,7 @@ def words(command: str | Sequence[str]) -> list[str]:
 
 # --- Every service ----------------------------------------------------------------------------------------------------
 def test_the_stack_has_its_parts() -> None:
-    serving = {*MEMBERS, "redis-state", "redis-cache", "till", "office", "sweeper", "nginx"}
+    serving = {*MEMBERS, "redis-state", "redis-cache", "till", "office", "sweeper", "backup", "nginx"}
     assert set(SERVICES) == serving | JOBS | WATCHING
 
 
@@ -207,7 +207,7 @@ def test_each_volume_of_data_has_one_writer() -> None:
             if source in writers and mode != ["ro"]:
                 writers[source].append(name)
     owners = {name: [name] for name in (*MEMBERS, "redis-state", "prometheus", "alertmanager", "grafana")}
-    assert writers == {**owners, "static": ["static"]}
+    assert writers == {**owners, "static": ["static"], "backups": ["backup"]}
 
 
 @every_service
