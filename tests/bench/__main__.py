@@ -5,7 +5,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import logins, opening, sales
+from tests.bench import front, logins, opening, sales
 from tests.bench.report import Row, table, write
 from tests.bench.stage import Stage, seed_accounts, stage
 
@@ -54,7 +54,18 @@ def _opening(running: Stage, rounds: int, _seconds: float) -> list[Row]:
     return [opening.opening_row(running, rounds=rounds)]
 
 
-ROWS = {"login": _logins, "heartbeat": _heartbeats, "sale": _sale, "rush": _rush, "opening": _opening}
+def _tls(running: Stage, rounds: int, seconds: float) -> list[Row]:
+    return front.front_rows(running, rounds=rounds, seconds=seconds)
+
+
+ROWS = {
+    "login": _logins,
+    "heartbeat": _heartbeats,
+    "sale": _sale,
+    "rush": _rush,
+    "opening": _opening,
+    "tls": _tls,
+}
 
 if __name__ == "__main__":
     main()

@@ -5,12 +5,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tests.bench.tills import Server, raw_exchange
 
 PROCESSES = 2  # signing happens before the clock starts, so two are never the bottleneck
+Connect = Callable[[int], AbstractContextManager[Callable[[bytes], bytes]]]
 _fork = multiprocessing.get_context("fork")
 
 
@@ -69,12 +72,21 @@ def in_threads(count: int, work: Callable[[int], None]) -> None:
         raise errors[0]
 
 
-def hammer(server: Server, prepare: Callable[[int], Sequence[bytes]], *, connections: int, seconds: float) -> Outcome:
+def hammer(
+    server: Server,
+    prepare: Callable[[int], Sequence[bytes]],
+    *,
+    connections: int,
+    seconds: float,
+    connect: Connect | None = None,
+) -> Outcome:
     """Send prepared requests over `connections` for `seconds`, one after the other on each.
 
     `prepare(connection)` is called before the clock starts and gives that connection's requests; a connection that
-    has sent all of them stops, and the clock with the last one.
+    has sent all of them stops, and the clock with the last one. `connect(connection)` opens what they are sent on;
+    without it each request has a connection of its own.
     """
+    connect = connect or (lambda _connection: nullcontext(partial(raw_exchange, server)))
     each = connections // PROCESSES
 
     def work(number: int, start: Any) -> Outcome:
@@ -85,13 +97,14 @@ def hammer(server: Server, prepare: Callable[[int], Sequence[bytes]], *, connect
 
         def drive(connection: int) -> None:
             mine = outcomes[connection]
-            for sent in prepared[connection]:
-                at = time.perf_counter()
-                if at - began > seconds:
-                    break
-                answer = raw_exchange(server, sent)
-                mine.statuses[int(answer[9:12])] += 1
-                mine.latencies.append(time.perf_counter() - at)
+            with connect(number * each + connection) as exchange:
+                for sent in prepared[connection]:
+                    at = time.perf_counter()
+                    if at - began > seconds:
+                        break
+                    answer = exchange(sent)
+                    mine.statuses[int(answer[9:12])] += 1
+                    mine.latencies.append(time.perf_counter() - at)
 
         in_threads(each, drive)
         whole = merged(outcomes)

@@ -100,9 +100,9 @@ class BenchTill:
         signed = self._header + b"." + b64(compact(claims))
         return (signed + b"." + b64(self.private_key.sign(signed))).decode()
 
-    def signed_request(self, method: str, path: str, body: Any = None, *, idempotency_key: str = "") -> bytes:
-        """Return a whole HTTP request with a fresh proof."""
-        lines = [f"DPoP: {self.proof(method, path)}", f"X-Device-Id: {self.thumbprint}"]
+    def signed_request(self, method: str, path: str, body: Any = None, *more: str, idempotency_key: str = "") -> bytes:
+        """Return a whole HTTP request with a fresh proof; `more` are further lines of its head."""
+        lines = [f"DPoP: {self.proof(method, path)}", f"X-Device-Id: {self.thumbprint}", *more]
         if self.access_token:
             lines.append(f"Authorization: DPoP {self.access_token}")
         if idempotency_key:
