@@ -12,7 +12,7 @@ directory=${1:-$(setting SECRETS_DIR)} database=$(setting MONGO_DB)
 mkdir -p "$directory"
 chmod 700 "$directory"
 
-APP=10001 SERVERS=999 NGINX=101 GRAFANA=472 # the users of the images: ours, mongo's and redis's, and theirs
+APP=10001 SERVERS=999 NGINX=101 GRAFANA=472 NOBODY=65534 # the users of the images: ours, mongo's and redis's, and theirs
 
 # 64 random characters that mean nothing in an address, a shell or a configuration file.
 random() { LC_ALL=C tr -dc 'A-Za-z0-9' < /dev/urandom | head -c 64; }
@@ -51,6 +51,12 @@ done
 for name in admin_password secret_key; do
   random | keep "grafana_$name" $GRAFANA
 done
+
+nobody_is_told=http://127.0.0.1:9/
+printf %s "$nobody_is_told" | keep alert_webhook_url $NOBODY
+if [ "$(value alert_webhook_url)" = "$nobody_is_told" ]; then
+  echo "Still to come: in $directory/alert_webhook_url the address that alerts are sent to. Until then nobody is told." >&2
+fi
 
 if [ ! -s "$directory/tls_certificate" ] || [ ! -s "$directory/tls_key" ]; then
   echo "Still to come: $directory/tls_certificate (the chain, PEM) and $directory/tls_key." >&2

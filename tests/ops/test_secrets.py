@@ -94,3 +94,7 @@ def test_it_says_what_only_a_person_can_bring(directory: Path) -> None:
         (directory / name).write_text("PEM", encoding="ascii")
     assert "tls_certificate" not in make(directory)
     assert stat.S_IMODE((directory / "tls_key").stat().st_mode) == 0o600
+
+    assert "alert_webhook_url" in make(directory)
+    (directory / "alert_webhook_url").write_text("https://chat.example.com/hook", encoding="ascii")
+    assert make(directory).count("Still to come") == 0
