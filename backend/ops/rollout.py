@@ -51,6 +51,9 @@ class Site(Protocol):
     def reload_front(self) -> None:
         """Have the front door read its configuration again."""
 
+    def follow(self, release: str) -> None:
+        """Bring what serves nobody, like the backups, to the release: nobody waits for it."""
+
     def remember(self, release: str) -> None:
         """Keep this release as the one that was last rolled out completely."""
 
@@ -98,6 +101,7 @@ def roll(site: Site, release: str, *, patience: float, say: Callable[[str], None
         raise Failed(f"{failure} {before} serves.") from failure
     site.reload_front()
     site.remember(release)
+    site.follow(release)
     say(f"{release} serves")
 
 
