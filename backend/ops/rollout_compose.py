@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ("docker", "compose", "-f", "docker-compose.prod.yml")
 IMAGE = re.compile(r"^[a-z0-9][a-z0-9._/:@-]*$")
 READY = "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"
+BACKUP = "backup"  # the service of the backups
 STOP_SECONDS = 45  # gunicorn gives its requests 30
 PATIENCE_SECONDS = 180.0
 
@@ -29,12 +30,12 @@ class Compose:
 
     Args:
         directory: of the compose file; `.env` names the release, `.releases` remembers those before it.
-        backup: the service that `backup_database` is run in; None where a backup was made by other means.
+        with_backup: whether `back_up` makes one; not where one was made by other means.
     """
 
-    def __init__(self, directory: Path, *, backup: str | None) -> None:
+    def __init__(self, directory: Path, *, with_backup: bool) -> None:
         self.directory = directory
-        self.backup = backup
+        self.with_backup = with_backup
         self.history = directory / ".releases"
         self.config: Mapping[str, Any] = json.loads(self._compose("config", "--format", "json"))["services"]
 
@@ -44,13 +45,11 @@ class Compose:
 
     def back_up(self) -> None:
         """Run `backup_database`, which reads its work back."""
-        if self.backup is None:
+        if not self.with_backup:
             return
-        if self.backup not in self.config:
-            raise Failed(
-                f"There is no service {self.backup} to back up with; --without-backup where you have made one."
-            )
-        self._compose("run", "--rm", "--no-deps", self.backup, "python", "manage.py", "backup_database")
+        if BACKUP not in self.config:
+            raise Failed(f"There is no service {BACKUP} to back up with; --without-backup where you have made one.")
+        self._compose("run", "--rm", "--no-deps", BACKUP, "python", "manage.py", "backup_database")
 
     def migrate(self, release: str) -> None:
         """Run the job that gives the database's users their rights on new collections, then the migrations."""
@@ -103,6 +102,11 @@ class Compose:
         nginx = ("exec", "-T", "nginx", "nginx", "-c", "/run/nginx/nginx.conf", "-e", "/dev/stderr")
         self._compose(*nginx, "-t", "-q")
         self._compose(*nginx, "-s", "reload")
+
+    def follow(self, release: str) -> None:
+        """Start the backup scheduler anew."""
+        if BACKUP in self.config:
+            self._compose("up", "--detach", "--no-deps", "--no-build", BACKUP, release=release)
 
     def remember(self, release: str) -> None:
         """Write the release into `.env`, for whoever starts the stack next, and into `.releases`."""
@@ -160,7 +164,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         with_backup = options.what == "deploy" and not options.without_backup
-        site = Compose(ROOT, backup="backup" if with_backup else None)
+        site = Compose(ROOT, with_backup=with_backup)
         release = options.image if options.what == "deploy" else options.to or site.earlier()
         site.must_have(release)
         (deploy if options.what == "deploy" else roll)(site, release, patience=options.patience, say=say)

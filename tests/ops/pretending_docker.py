@@ -38,7 +38,7 @@ def compose(state: dict[str, Any], verb: str, rest: list[str]) -> str:
         return json.dumps({"services": services | {name: {} for name in state["more"]}})
     if verb == "ps":
         return "\n".join(name for name, its in state["containers"].items() if its["service"] == rest[-1])
-    if verb == "up":
+    if verb == "up" and "--scale" in rest:
         state["made"] += 1
         state["containers"][f"c{state['made']:011}"] = {"service": rest[-1], "image": image}
     if verb == "run" and rest[2] in state["failing"]:

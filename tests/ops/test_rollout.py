@@ -71,6 +71,9 @@ class Talk:
     def reload_front(self) -> None:
         self.step("front")
 
+    def follow(self, release: str) -> None:
+        self.step(f"follow {release}")
+
     def remember(self, release: str) -> None:
         self.step(f"remember {release}")
         self.current = release
@@ -96,7 +99,7 @@ def test_a_deploy_backs_up_and_migrates_before_any_server_and_each_new_one_stand
         "static 2",
         *["start till 2", "stop till 1"] * 2,
         *["start office 2", "stop office 1", "start sweeper 2", "stop sweeper 1"],
-        *["front", "remember 2"],
+        *["front", "remember 2", "follow 2"],
     ]
     assert site.least == WANTED  # nowhere fewer than there should be
 
@@ -244,9 +247,10 @@ def test_deploy_tells_docker_the_jobs_of_the_new_image_first_and_then_one_contai
         "run --rm --no-deps static [cinema-app:2]",
     ]
     rolling = [call.split()[0] for call in calls if call.startswith(("up", "stop", "rm"))]
-    assert rolling == ["up", "stop", "rm"] * 4
+    assert rolling == ["up", "stop", "rm"] * 4 + ["up"]
     assert "up --detach --no-deps --no-build --no-recreate --scale till=3 till [cinema-app:2]" in calls
-    assert calls[-1].endswith("-s reload")
+    assert calls[-2].endswith("-s reload")
+    assert calls[-1] == "up --detach --no-deps --no-build backup [cinema-app:2]"
 
 
 def test_rollback_goes_to_the_release_before_and_touches_no_database(host: Host) -> None:

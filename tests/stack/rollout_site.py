@@ -106,6 +106,9 @@ class Processes:
         front = self.stack.children[-1]
         os.kill(front.pid, signal.SIGHUP)
 
+    def follow(self, release: str) -> None:
+        """Nothing else of it runs here."""
+
     def remember(self, release: str) -> None:
         self.remembered = release
 
