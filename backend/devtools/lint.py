@@ -19,7 +19,16 @@ CHECKS = {
     "templates": (*PYTHON, "djlint", "backend", "--lint", "--quiet"),
     "translations": (*PYTHON, "backend.devtools.translations"),
     # The rules of the production stack; the tests name their settings themselves.
-    "stack": ("env", "-u", "DJANGO_SETTINGS_MODULE", *PYTHON, "pytest", "-q", "tests/ops/test_compose.py"),
+    "stack": (
+        "env",
+        "-u",
+        "DJANGO_SETTINGS_MODULE",
+        *PYTHON,
+        "pytest",
+        "-q",
+        "tests/ops/test_compose.py",
+        "tests/ops/test_watching.py",
+    ),
     "dockerfiles": (*PYTHON, "backend.devtools.dockerfiles"),
     "nginx": (*PYTHON, "backend.devtools.nginx"),
     "migrations": (sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"),
