@@ -86,7 +86,7 @@ def answers(front: Front) -> bool:
         return False
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Return the whole production shape, with demo data."""
     with running_stack(tmp_path_factory.mktemp("stack"), workers=2) as running:

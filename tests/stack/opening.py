@@ -1,6 +1,7 @@
 """A cinema opens in the stack's database: `python -m tests.stack.opening STAFF SHOWTIMES` prints what it made."""
 
 import json
+import random
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ def opened(stack: Stack, *, staff: int, showtimes: int) -> Opening:
     """Open a cinema in the database of `stack`."""
     command = [sys.executable, "-m", "tests.stack.opening", str(staff), str(showtimes)]
     done = subprocess.run(
-        command, env={**environ, **stack.environment}, cwd=ROOT, check=True, capture_output=True, text=True
+        command, env={**environ, **stack.environment}, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
     )
     return Opening(**json.loads(done.stdout.splitlines()[-1]))
 
@@ -44,10 +45,11 @@ def main() -> None:
     from tests.factories import make_cinema, make_film, make_hall, make_showtime, make_staff  # noqa: PLC0415 - set up
 
     staff, showtimes = (int(number) for number in sys.argv[1:])
-    cinema, film = make_cinema(), make_film()
+    numbers = random.sample(range(10**8), staff)  # others may have opened a cinema in this database before
+    cinema, film = make_cinema(code=f"X{numbers[0]}"), make_film(title=f"Film {numbers[0]}")
     hall = make_hall(cinema)
     made = Opening(
-        phones=[make_staff(phone=f"1370000{number:04}", cinemas=[cinema]).phone for number in range(staff)],
+        phones=[make_staff(phone=f"137{number:08}", cinemas=[cinema]).phone for number in numbers],
         showtimes=[str(make_showtime(hall, film=film)["_id"]) for _ in range(showtimes)],
     )
     print(json.dumps(made.__dict__))
