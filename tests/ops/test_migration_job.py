@@ -65,6 +65,15 @@ def test_a_job_that_is_killed_at_every_step_and_begun_again_ends_in_the_same_sch
             server.drop_database("migrated_in_pieces")
 
 
+def test_control_with_the_plain_editor_the_next_run_stumbles_over_what_the_first_has_done() -> None:
+    with MongoClient[Document](os.environ["MONGO_URI"]) as server:
+        try:
+            with pytest.raises(AssertionError, match="CollectionInvalid"):
+                job("migrated_plainly", "-m", "tests.ops.dying_migration", "--plain")
+        finally:
+            server.drop_database("migrated_plainly")
+
+
 def test_a_job_with_nothing_to_do_changes_nothing(db: None) -> None:
     call_command("migrate_database", verbosity=0)
 
