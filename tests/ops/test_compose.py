@@ -23,7 +23,8 @@ MEMBERS = {"mongo1", "mongo2", "mongo3"}
 OF_OUR_IMAGE = {"mongo-init", "migrate", "static", "till", "office", "sweeper", "backup"}
 WITH_A_SHELL_ADDED = {"mongodb-exporter": "mongodb", "nginx-exporter": "nginx"}  # stages of docker/exporters/Dockerfile
 BUILT_HERE = OF_OUR_IMAGE | set(WITH_A_SHELL_ADDED)
-WATCHING = {"prometheus", "alertmanager", "grafana", "redis-exporter", "node-exporter", *WITH_A_SHELL_ADDED}
+EXPORTERS = {"redis-exporter", "node-exporter", "blackbox-exporter", *WITH_A_SHELL_ADDED}
+WATCHING = {"prometheus", "alertmanager", "grafana"} | EXPORTERS
 WITH_A_WAY_OUT = {"nginx": "edge", "alertmanager": "egress"}
 # Where the image has no `wget`, `curl` or Python of its own, what it is asked with is added by us.
 ASKED_WITH = {
@@ -34,6 +35,7 @@ ASKED_WITH = {
     "prom/prometheus": "wget",
     "prom/alertmanager": "wget",
     "prom/node-exporter": "wget",
+    "prom/blackbox-exporter": "wget",
     "oliver006/redis_exporter": "wget",
     "cinema-mongodb-exporter": "/bin/wget",
     "cinema-nginx-exporter": "/bin/wget",
@@ -179,6 +181,7 @@ def test_it_is_in_its_networks_alone(name: str) -> None:
         "mongodb-exporter": ["data", "watch"],
         "redis-exporter": ["data", "watch"],
         "nginx-exporter": ["ops", "watch"],
+        "blackbox-exporter": ["ops", "watch"],
         "node-exporter": ["watch"],
     }
     assert networks_of(SERVICES[name]) == expected.get(name, ["data"])

@@ -15,7 +15,7 @@ ALERTMANAGER: dict[str, Any] = yaml.safe_load(
     (ROOT / "docker" / "alertmanager" / "alertmanager.yml").read_text("utf-8")
 )
 DASHBOARDS = sorted((ROOT / "docker" / "grafana" / "dashboards").glob("*.json"))
-OF_EXPORTERS = ("mongodb_", "redis_", "nginx_", "node_")
+OF_EXPORTERS = ("mongodb_", "redis_", "nginx_", "node_", "probe_")
 OF_PROMETHEUS = {"up", "ALERTS"}
 # Words of PromQL that stand where a name could.
 WORDS = {"by", "on", "without", "ignoring", "group_left", "group_right", "or", "and", "unless", "bool", "offset"}
@@ -80,10 +80,11 @@ def test_prometheus_asks_services_that_share_a_network_with_it(name: str) -> Non
     job = jobs()[name]
     asked = [target for group in job.get("static_configs", []) for target in group["targets"]]
     asked += [name for group in job.get("dns_sd_configs", []) for name in group["names"]]
-    if through := [rule["replacement"] for rule in job.get("relabel_configs", []) if "replacement" in rule]:
-        assert job["metrics_path"] == "/scrape"
+    rules = job.get("relabel_configs", [])
+    if through := [rule["replacement"] for rule in rules if rule["target_label"] == "__address__"]:
+        assert job["metrics_path"] in {"/scrape", "/probe"}
         for target in asked:
-            assert target.rpartition("/")[2].partition(":")[0] in SERVICES
+            assert target.partition("://")[2].partition(":")[0] in SERVICES or target.partition(":")[0] in SERVICES
         asked = through
     for target in asked:
         service = target.partition(":")[0]
