@@ -13,6 +13,7 @@ from tests.ops.test_watching import OF_EXPORTERS, OF_PROMETHEUS, exported_by_the
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = sorted((ROOT / "docker" / "prometheus" / "rules").glob("*.yml"))
+SERVERS = ROOT / "docker" / "prometheus" / "rules" / "servers.yml"
 CASES = ROOT / "docker" / "prometheus" / "tests"
 ALERTS: dict[str, dict[str, Any]] = {
     rule["alert"]: rule
@@ -44,10 +45,10 @@ def test_each_case_fires_or_stays_quiet_as_it_should(rules: Path) -> None:
 def test_a_case_that_does_not_fire_is_found(tmp_path: Path) -> None:
     for folder in ("rules", "tests"):
         (tmp_path / folder).mkdir()
-    rules = (RULES[0].read_text(encoding="utf-8")).replace("redis_up == 0", "redis_up == 7")
-    (tmp_path / "rules" / RULES[0].name).write_text(rules, encoding="utf-8")
-    cases = tmp_path / "tests" / RULES[0].name
-    cases.write_text((CASES / RULES[0].name).read_text(encoding="utf-8"), encoding="utf-8")
+    rules = (SERVERS.read_text(encoding="utf-8")).replace("redis_up == 0", "redis_up == 7")
+    (tmp_path / "rules" / SERVERS.name).write_text(rules, encoding="utf-8")
+    cases = tmp_path / "tests" / SERVERS.name
+    cases.write_text((CASES / SERVERS.name).read_text(encoding="utf-8"), encoding="utf-8")
 
     done = promtool("test", "rules", str(cases))
 
