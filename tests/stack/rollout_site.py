@@ -44,6 +44,8 @@ class Processes:
     def __init__(self, stack: Stack, releases: Mapping[str, Mapping[str, str]], *, first: str) -> None:
         self.stack = replace(stack, environment={**stack.environment, "BACKUP_AGE_RECIPIENT": RECIPIENT})
         self.releases = releases
+        self.configuration = stack.directory / "nginx" / "nginx.conf"
+        self.found = self.configuration.read_text(encoding="utf-8")
         self.remembered = first
         self.started = 0
         self.fleet: dict[str, dict[str, Server]] = {"till": {}, "office": {}, "sweeper": {}}
@@ -121,15 +123,15 @@ class Processes:
         self.fleet[service].clear()
 
     def close(self) -> None:
-        """End all."""
+        """End all, and let nginx ask the stack's own server again: other tests share it."""
+        self.configure(self.found)
         for fleet in self.fleet.values():
             for server in fleet.values():
                 server.child.stop()
 
     def list_servers(self) -> None:
         """Write nginx's lists of servers, and have it read them where they changed."""
-        file = self.stack.directory / "nginx" / "nginx.conf"
-        before = text = file.read_text(encoding="utf-8")
+        before = text = self.configuration.read_text(encoding="utf-8")
         for service in ("till", "office"):
             ports = [server.port for server in self.fleet[service].values()]
             lines = "".join(f"    server 127.0.0.1:{port} max_fails=2 fail_timeout=5s;\n" for port in ports)
@@ -137,6 +139,10 @@ class Processes:
             text, changed = re.subn(rf"{head}(?: +server [^\n]*\n)+", lambda found, lines=lines: found[1] + lines, text)  # type: ignore[misc]
             assert changed == 1
         if text != before and all(self.fleet[service] for service in ("till", "office")):
-            file.write_text(text, encoding="utf-8")
-            self.reload_front()
-            time.sleep(SETTLE_SECONDS)
+            self.configure(text)
+
+    def configure(self, text: str) -> None:
+        """Give nginx another configuration."""
+        self.configuration.write_text(text, encoding="utf-8")
+        self.reload_front()
+        time.sleep(SETTLE_SECONDS)
