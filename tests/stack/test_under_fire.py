@@ -40,6 +40,16 @@ def said_at_the_end(connection: ssl.SSLSocket, *, seconds: float) -> bytes | Non
     return said
 
 
+def head_of_the_answer(connection: ssl.SSLSocket) -> bytes:
+    """Return the head of nginx's answer; the connection may stay open a while for what its client still sends."""
+    said = b""
+    while b"\r\n\r\n" not in said:
+        part = connection.recv(65536)
+        assert part, said
+        said += part
+    return said.partition(b"\r\n\r\n")[0] + b"\r\n"
+
+
 @pytest.mark.slow
 def test_slow_clients_are_cut_off_and_nobody_else_waits_for_them(front: Front):
     """Half of them never finish their headers, though they go on sending; half never finish a body."""
@@ -122,14 +132,12 @@ def test_what_is_no_request_ends_at_nginx_with_the_headers_of_every_answer(
 ):
     with connect(front) as connection:
         connection.sendall(request_line + b"\r\n\r\n")
-        said = said_at_the_end(connection, seconds=5)
+        head = head_of_the_answer(connection)
 
-    assert said is not None
-    head = said.partition(b"\r\n\r\n")[0]
     assert status in head.split(b"\r\n")[0]
     for name in SECURITY_HEADERS:
         assert head.lower().count(name.lower().encode() + b":") == 1, name
-    assert b"nginx/" not in said  # no version
+    assert b"\r\nserver: nginx\r\n" in head.lower()  # no version
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
