@@ -1,9 +1,12 @@
 """Settings that hold in every environment."""
 
+import socket
 from pathlib import Path
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from backend.core.metrics import CountCommands, CountConnections
 from backend.settings import environment as env
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -53,6 +56,7 @@ MIGRATION_MODULES = {
 }
 MIDDLEWARE = [
     "backend.core.middleware.request_id",
+    "backend.core.observing.observed",
     "backend.core.middleware.service_paths",
     "backend.accounts.middleware.dpop_nonce",
     "backend.screens.middleware.content_security_policy",
@@ -98,6 +102,7 @@ MONGO_DB = env.text("MONGO_DB", "userdb")
 
 def mongo_database(engine: str, uri: str, **options: object) -> dict[str, object]:
     """Return the `DATABASES` entry for the MongoDB at `uri`."""
+    options["event_listeners"] = [CountCommands(), CountConnections()]
     # The client pools its connections itself: Django need not begin anew with every request.
     return {"ENGINE": engine, "HOST": uri, "NAME": MONGO_DB, "OPTIONS": options, "CONN_MAX_AGE": None}
 
@@ -212,8 +217,11 @@ HOLD_SECONDS = 5 * 60
 SEATS_PER_ORDER = 50
 IDEMPOTENCY_TAKEOVER_SECONDS = 30  # a request that has not answered by then has died
 
+# --- Figures for Prometheus -------------------------------------------------------------------------
+METRICS_PORT = env.number("METRICS_PORT", 0)  # on which gunicorn listens too, for `/metrics` alone; 0: nowhere
+
 # --- Logs -----------------------------------------------------------------------------------------
-LOGGING = {
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
@@ -237,3 +245,16 @@ LOGGING = {
         "pymongo": {"level": "WARNING"},
     },
 }
+
+
+def log_file(directory: str, place: str) -> dict[str, object]:
+    """Return the handler that writes to a file of this worker's place, turned over at 10 MB, ten kept."""
+    return {
+        "class": "logging.handlers.RotatingFileHandler",
+        "filename": str(Path(directory) / f"app-{socket.gethostname()}-{place}.log"),
+        "maxBytes": 10 * 1024 * 1024,
+        "backupCount": 10,
+        "encoding": "utf-8",
+        "filters": ["masked", "request_id"],
+        "formatter": "line",
+    }

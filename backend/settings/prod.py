@@ -6,7 +6,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from backend.settings import environment as env
 from backend.settings.base import *
-from backend.settings.base import REDIS_URL, SILENCED_SYSTEM_CHECKS, mongo_database
+from backend.settings.base import LOGGING, REDIS_URL, SILENCED_SYSTEM_CHECKS, log_file, mongo_database
 
 SECRET_KEY = env.strong_secret("SECRET_KEY")
 SECRET_KEY_FALLBACKS = [value for value in [env.secret("SECRET_KEY_PREVIOUS")] if value]
@@ -32,6 +32,13 @@ MONGO_LIMIT: dict[str, object] = {"timeoutMS": MONGO_QUERY_SECONDS * 1000} if MO
 DATABASES = {"default": mongo_database("django_mongodb_backend", MONGO_URI, **MONGO_LIMIT)}
 
 BACKUP_MUST_BE_ENCRYPTED = True  # `backup_database --unencrypted` says otherwise, by name
+
+# One JSON object a line, to stdout; and to files, where a directory is named: one of each worker's place, because two
+# processes cannot turn the same file over.
+LOGGING["formatters"] = {"line": {"()": "backend.core.logs.JsonFormatter"}}
+if (LOG_DIR := env.text("LOG_DIR")) and (PLACE := env.text("WORKER_PLACE")):
+    LOGGING["handlers"] |= {"file": log_file(LOG_DIR, PLACE)}
+    LOGGING["root"] |= {"handlers": ["stdout", "file"]}
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 365 * 24 * 3600

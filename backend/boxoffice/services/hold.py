@@ -13,6 +13,7 @@ from backend.accounts.phones import normalised
 from backend.boxoffice import orders, seatmap
 from backend.boxoffice.errors import SalesClosed, SeatsTaken, UnknownSeat, UnknownTicketType
 from backend.boxoffice.permissions import SELL, require_sight
+from backend.core import metrics
 from backend.core.actor import Actor
 from backend.core.idempotency import IdempotencyKey
 from backend.core.money import to_bson, to_decimal
@@ -52,12 +53,15 @@ def hold_seats(
     order = _held(key.order_id, show, lines, by=by, now=now, phone=_phone(customer_phone))
     wanted = [choice.seat for choice in seats]
     if lost := seatmap.claim(showtime, wanted, order=key.order_id, until=order["expiresAt"], now=now):
+        metrics.seats.labels("refused").inc(len(lost))
         raise SeatsTaken(lost)
     # Second: a crash before it leaves a claim that its retry, or time, resolves.
     kept = orders.insert_if_absent(order, day=date.fromisoformat(show["businessDay"]))
     if kept["state"] in {orders.CANCELLED, orders.EXPIRED}:
         # Another try under this key made the order and someone ended it before our claim: give the seats back.
         seatmap.release(showtime, wanted, order=key.order_id)
+    else:
+        metrics.seats.labels("held").inc(len(wanted))
     return kept
 
 

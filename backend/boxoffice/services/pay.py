@@ -19,6 +19,7 @@ from backend.boxoffice.errors import (
     TenderedTooSmall,
 )
 from backend.boxoffice.permissions import require_change, require_sight
+from backend.core import metrics
 from backend.core.actor import Actor
 from backend.core.idempotency import IdempotencyKey
 from backend.core.money import money, to_bson, to_decimal
@@ -61,6 +62,8 @@ def pay_order(
     seats = [line["seat"] for line in held["seats"]]
     sold = seatmap.sell(held["showtime"], seats, order=order)
     paid = orders.pay(held, payment, lambda: _tickets(held), now=now) if sold else None
+    if paid:
+        metrics.seats.labels("sold").inc(len(seats))
     return paid or _lost_race(order, key, now=now)
 
 
