@@ -1,5 +1,8 @@
 """The sweeper ends what time has ended."""
 
+import re
+import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -16,6 +19,7 @@ from backend.boxoffice.services.sweep import Swept, sweep
 from backend.core import clock
 from backend.core.idempotency import IdempotencyKey
 from backend.core.mongo import collection
+from backend.devtools.children import free_port
 from tests.support.chain import actor
 
 SELLER = actor()
@@ -136,3 +140,14 @@ def test_a_health_check_sees_that_the_command_goes_on(db, tmp_path):
     call_command("sweep", "--once", "--alive", str(tmp_path / "alive"))
 
     assert (tmp_path / "alive").exists()
+
+
+def test_the_sweeper_says_on_a_port_of_its_own_when_it_last_ended_a_round(db):
+    port = free_port()
+    before = time.time()
+    call_command("sweep", "--once", "--metrics-port", str(port))
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        text = answer.read().decode()
+    (ended,) = re.findall(r"(?m)^cinema_sweep_timestamp_seconds (\S+)$", text)
+    assert before - 1 <= float(ended) <= time.time()
+    assert "\ncinema_oldest_lapsed_order_seconds 0.0\n" in text

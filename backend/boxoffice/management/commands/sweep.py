@@ -1,4 +1,4 @@
-"""`manage.py sweep [--once] [--alive FILE]`: end lapsed holds and finish what a crash left, every two seconds.
+"""`manage.py sweep [--once] [--alive FILE] [--metrics-port N]`: end what time has ended and what a crash left.
 
 A revocation whose process was killed before Redis heard of it is such a thing too.
 """
@@ -6,16 +6,19 @@ A revocation whose process was killed before Redis heard of it is such a thing t
 import logging
 import time
 from argparse import ArgumentParser
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError
+from prometheus_client import start_http_server
 from pymongo.errors import PyMongoError
 
 from backend.accounts.sessions import bury_again
-from backend.boxoffice.services.sweep import sweep
-from backend.core import clock
+from backend.boxoffice import orders
+from backend.boxoffice.services.sweep import AT_ONCE, sweep
+from backend.core import clock, metrics
 
 EVERY_SECONDS = 2.0
 log = logging.getLogger(__name__)
@@ -27,16 +30,27 @@ class Command(BaseCommand):
     help = "Ends lapsed holds and finishes what a crash left, every 2 seconds."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take `--once` and `--alive`."""
+        """Take the options."""
         parser.add_argument("--once", action="store_true", help="sweep once and end")
         parser.add_argument("--alive", type=Path, metavar="FILE", help="touch this file after each round")
+        parser.add_argument("--metrics-port", type=int, metavar="N", help="show figures for Prometheus on this port")
 
-    def handle(self, *_args: Any, once: bool = False, alive: Path | None = None, **_options: Any) -> None:
+    def handle(
+        self,
+        *_args: Any,
+        once: bool = False,
+        alive: Path | None = None,
+        metrics_port: int | None = None,
+        **_options: Any,
+    ) -> None:
         """Sweep, again and again; a database that is away is asked again."""
+        if metrics_port is not None:
+            start_http_server(metrics_port)
         while True:
             try:
                 swept = sweep(now=clock.now())
                 bury_again(clock.now())
+                self._show(clock.now())
             except (PyMongoError, DatabaseError):
                 if once:
                     raise
@@ -51,3 +65,9 @@ class Command(BaseCommand):
             if once:
                 return
             time.sleep(EVERY_SECONDS)
+
+    def _show(self, now: datetime) -> None:
+        """Say when a round ended, and what it left: how long the oldest lapsed hold has waited."""
+        ages = [(now - order["expiresAt"]).total_seconds() for order in orders.overdue(now, limit=AT_ONCE)]
+        metrics.oldest_order.set(max(ages, default=0))
+        metrics.swept.set(now.timestamp())
