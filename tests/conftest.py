@@ -45,8 +45,9 @@ def django_db_modify_db_settings() -> None:
 def _clean_redis(request: pytest.FixtureRequest) -> None:
     """Let no throttle, nonce or session of one test reach the next."""
     if "db" in request.fixturenames or "transactional_db" in request.fixturenames:
-        from backend.core.redis import redis  # noqa: PLC0415 - Django is not set up when this file is read
+        from backend.core.redis import found, redis  # noqa: PLC0415 - Django is not set up when this file is read
 
+        found()
         connection = redis()
         assert connection is not None, "the tests run with a Redis"
         connection.flushdb()

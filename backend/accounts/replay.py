@@ -24,11 +24,12 @@ from backend.accounts.errors import InvalidProof, UseNonce
 from backend.accounts.returning import Returning
 from backend.core import throttles
 from backend.core.mongo import collection
-from backend.core.redis import redis, run_script
+from backend.core.redis import lost, reachable, run_script
 from backend.core.throttles import TAKE_FUNCTION, Bucket
 
 log = logging.getLogger(__name__)
 LAG_SECONDS = 3600  # longer than any worker lags between reading a session and keeping its copy
+IN_MONGODB = "without-redis"  # the run of all processes whose Redis is lost
 IN_DOUBT = b"?"  # in a tombstone's place: MongoDB is asked
 
 # Each of these begins with the proof. KEYS: proof, ...; ARGV: run id, seconds a proof is kept, ...
@@ -60,7 +61,7 @@ if wait ~= '0' or not known[1] then return {'fresh', run, wait} end
 local ended = redis.call('GET', 'ended:' .. known[1])
 if not ended or ended == '?' then redis.call('SET', 'ended:' .. known[1], '?', 'EX', ARGV[6]) end
 redis.call('HSET', KEYS[3], 'session', ARGV[5])
-return {'fresh', run, wait, known[1], known[2]}
+return {'fresh', run, wait, known[1], known[2] or ''}
 """
 )
 # KEYS: tombstone, proven mark; ARGV: session. The copy is this run's own: what an earlier one kept counts no more.
@@ -88,23 +89,29 @@ class Spent:
 
 
 class _Run:
-    """The run whose nonces count: Redis's run id, else this process's own."""
+    """Who keeps the proofs of a nonce: a run of Redis by its id, MongoDB, or (without any Redis) this process."""
 
     def __init__(self) -> None:
         self.own = f"process-{secrets.token_hex(8)}"
         self.of_redis = ""
 
     def current(self) -> str:
-        """Return the run to sign nonces with, asking Redis once."""
-        if self.of_redis:
-            return self.of_redis
-        try:
-            if (server := redis()) is not None:
-                self.of_redis = server.info("server")["run_id"]
-        except RedisError:
-            # All processes of an outage share one name, so that a nonce of one counts at the other.
-            return "without-redis"
-        return self.of_redis or self.own
+        """Return the run to sign nonces with, asking Redis where it is not known."""
+        if not settings.REDIS_URL:
+            return self.own
+        if not self.of_redis:
+            try:
+                if (server := reachable()) is not None:
+                    self.of_redis = server.info("server")["run_id"]
+            except RedisError:
+                lost()
+        return self.of_redis or IN_MONGODB
+
+    def forget(self, error: RedisError) -> None:
+        """Take it that Redis is lost, for a while."""
+        log.warning("redis is out of reach (%s): MongoDB takes its place", type(error).__name__)
+        self.of_redis = ""
+        lost()
 
 
 RUN = _Run()
@@ -151,22 +158,28 @@ def spend_and_enter(
 
 
 def _spend(script: str, proof: Proof, *, keys: list[str], args: list[Any], now: datetime) -> list[bytes] | None:
-    """Return what `script` said after the proof, or None where MongoDB keeps the proofs."""
-    server = redis()
-    if server is None:
+    """Return what `script` said after the proof, or None where MongoDB keeps it.
+
+    Its nonce says who keeps a proof, and every process holds to that: so none is spent once here and once there,
+    whichever of them has lost its Redis.
+    """
+    if not settings.REDIS_URL:
         if not nonce_holds(proof.nonce, RUN.own):
             raise UseNonce
         _spend_in_mongodb(proof, now)
         return None
+    if nonce_holds(proof.nonce, IN_MONGODB):
+        _spend_in_mongodb(proof, now)
+        return None
+    server = reachable()
+    if server is None:
+        RUN.of_redis = ""
+        raise UseNonce
     try:
         return _spend_in_redis(server, script, proof, keys, args)
     except RedisError as error:
-        log.warning("redis is out of reach (%s): proofs are kept in MongoDB", type(error).__name__)
-        RUN.of_redis = ""
-        if not nonce_holds(proof.nonce, "without-redis"):
-            raise UseNonce from None
-        _spend_in_mongodb(proof, now)
-        return None
+        RUN.forget(error)
+        raise UseNonce from None
 
 
 def _proof_id(proof: Proof) -> str:
@@ -203,7 +216,7 @@ def _spend_in_mongodb(proof: Proof, now: datetime) -> None:
 
 def remember(session: ObjectId, copy: dict[str, Any]) -> None:
     """Keep a copy of a live session in Redis for a minute at most; a tombstone is never written over."""
-    server = redis()
+    server = reachable()
     if server is None or not RUN.of_redis:
         return
     try:
@@ -213,44 +226,45 @@ def remember(session: ObjectId, copy: dict[str, Any]) -> None:
             keys=[f"live:{RUN.of_redis}:{session}", f"ended:{session}", f"cookie:{session}"],
             args=[msgspec.json.encode(copy), settings.REVOCATION_CACHE_SECONDS, copy.get("cookie") or ""],
         )
-    except RedisError:
-        RUN.of_redis = ""
+    except RedisError as error:
+        RUN.forget(error)
 
 
 def bury(sessions: dict[ObjectId, str]) -> None:
     """Put a tombstone for each session (id to reason) into Redis, after MongoDB has it."""
-    server = redis()
-    if server is None or not sessions:
+    if not settings.REDIS_URL or not sessions:
         return
     try:
-        tombstones.write(server, sessions)
+        if (server := reachable()) is not None:
+            tombstones.write(server, sessions)
+            return
     except RedisError as error:
-        log.warning("redis is out of reach (%s): %d revocation(s) are owed to it", type(error).__name__, len(sessions))
-        tombstones.DEBTS.add(sessions)
-        RUN.of_redis = ""
+        RUN.forget(error)
+    log.warning("%d revocation(s) are owed to redis", len(sessions))
+    tombstones.DEBTS.add(sessions)
 
 
 def expect(user: dict[str, Any], *, session: ObjectId) -> None:
     """Let the next log-in of `user` on this machine find it without MongoDB; `session` is the one that it has now."""
-    server = redis()
+    server = reachable()
     if server is None:
         return
     try:
         returning.write(server, user, session=session)
-    except RedisError:
-        RUN.of_redis = ""
+    except RedisError as error:
+        RUN.forget(error)
 
 
 def recall(session: ObjectId) -> tuple[str, dict[str, Any] | None, bool]:
     """Return for a screen's request why `session` ended, its copy, and whether it was proven of late."""
-    server = redis()
+    server = reachable()
     if server is None:
         return "", None, False
     try:
         keys = [f"ended:{session}", f"proven:{session}"]
         ended, copy, proven = run_script(server, RECALL, keys=keys, args=[str(session)])
-    except RedisError:
-        RUN.of_redis = ""
+    except RedisError as error:
+        RUN.forget(error)
         return "", None, False
     if ended == IN_DOUBT:
         return "", None, bool(proven)
@@ -259,22 +273,22 @@ def recall(session: ObjectId) -> tuple[str, dict[str, Any] | None, bool]:
 
 def replace_cookie(session: ObjectId, cookie: str) -> None:
     """Let copies with another cookie (digest) of the screens count no more, not even those that are on their way."""
-    server = redis()
+    server = reachable()
     if server is None:
         return
     try:
         server.set(f"cookie:{session}", cookie, ex=LAG_SECONDS)
         server.delete(f"live:{RUN.current()}:{session}")
-    except RedisError:
-        RUN.of_redis = ""
+    except RedisError as error:
+        RUN.forget(error)
 
 
 def forget(session: ObjectId) -> None:
     """Drop the copy of a session that changed in MongoDB; the next request reads it anew."""
-    server = redis()
+    server = reachable()
     if server is None:
         return
     try:
         server.delete(f"live:{RUN.current()}:{session}")
-    except RedisError:
-        RUN.of_redis = ""
+    except RedisError as error:
+        RUN.forget(error)

@@ -44,9 +44,10 @@ def redis_key(phone: str, key: str) -> str:
 def read(session: bytes, account: bytes) -> Returning | None:
     """Return the hint from the two fields of its hash; None where another release wrote it in another shape."""
     try:
-        return msgspec.structs.replace(msgspec.json.decode(account, type=Returning), session=session.decode())
-    except msgspec.DecodeError:
+        hint = msgspec.structs.replace(msgspec.json.decode(account, type=Returning), session=session.decode())
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+    return hint if all(ObjectId.is_valid(each) for each in (hint.user, hint.session, *hint.cinemas)) else None
 
 
 def write(server: Redis, user: dict[str, Any], *, session: ObjectId) -> None:

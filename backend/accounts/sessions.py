@@ -1,5 +1,6 @@
 """Staff sessions: who may still act. MongoDB is the authority, Redis a copy that a tombstone overrules."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from backend.core.mongo import collection
 
 # A busy till writes its marks at most this often.
 MARK_EVERY = timedelta(seconds=30)
+SETTLED_AFTER = timedelta(seconds=10)
 ACTIVE = "active"  # `account.status.code`
 STANDS_BEHIND = ["account.status.code", "device.keyThumbprint", "role", "cinemas", "session"]
 Document = dict[str, Any]
@@ -284,6 +286,21 @@ def end_withdrawn(user: ObjectId, *, now: datetime) -> None:
     for session in collection("staffSessions").find({"user": user, "endedAt": None}):
         if reason := withdrawn_because(session, account):
             end(session["_id"], reason=reason, now=now)
+
+
+def end_superseded(now: datetime) -> int:
+    """End all but one of the live sessions of an account; return of how many accounts.
+
+    A log-in writes the account and then the session, and ends the former by its id: where that one's own insert comes
+    later, or never the end, it would stand as live in the record until somebody reads it.
+    """
+    begun = now - timedelta(seconds=settings.REFRESH_TOKEN_SECONDS + settings.SESSION_GRACE_SECONDS)
+    written = now - SETTLED_AFTER  # a log-in that is still on its way is left alone
+    live = collection("staffSessions").find({"startedAt": {"$gt": begun, "$lt": written}, "endedAt": None}, {"user": 1})
+    several = [user for user, sessions in Counter(session["user"] for session in live).items() if sessions > 1]
+    for user in several:
+        end_withdrawn(user, now=now)
+    return len(several)
 
 
 def bury_again(now: datetime) -> int:

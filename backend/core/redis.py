@@ -1,5 +1,7 @@
 """The Redis that keeps throttles, replay marks and revocations, where there is one."""
 
+import logging
+import time
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -9,6 +11,9 @@ from django_redis import get_redis_connection
 from redis import Redis
 from redis.commands.core import Script
 from redis.exceptions import RedisError
+
+log = logging.getLogger(__name__)
+LOST_SECONDS = 2.0  # how long nobody waits for it again
 
 
 def redis() -> Redis | None:
@@ -26,13 +31,51 @@ def _script(server: Redis, text: str) -> Script:
     return server.register_script(text)
 
 
-def out_of_reach() -> bool:
-    """Return whether a Redis is configured and does not answer."""
+def reachable() -> Redis | None:
+    """Return the connection, or None where there is none or it was lost a moment ago.
+
+    Who was told `lost` waits no timeout of his own. After a while one call asks again, by a write: a full Redis, or one
+    that may not write, answers every question and keeps nothing.
+    """
     server = redis()
-    if server is None:
-        return False
+    if server is None or _lost.until == 0:
+        return server
+    if time.monotonic() < _lost.until or not _takes_writes(server):
+        return None
+    found()
+    log.warning("redis answers again")
+    return server
+
+
+def lost() -> None:
+    """Take it that Redis does not answer, or takes no writes, for the next moment."""
+    _lost.until = time.monotonic() + LOST_SECONDS
+
+
+def found() -> None:
+    """Take it that Redis is there again."""
+    _lost.until = 0
+
+
+def out_of_reach() -> bool:
+    """Return whether a Redis is configured and does not take what it is given."""
+    server = redis()
+    return server is not None and not _takes_writes(server)
+
+
+def _takes_writes(server: Redis) -> bool:
     try:
-        server.ping()
+        server.set("alive", "1", ex=60)
     except RedisError:
-        return True
-    return False
+        lost()
+        return False
+    return True
+
+
+class _Lost:
+    """Until when Redis counts as lost, in the seconds of `time.monotonic`; 0 while it does not."""
+
+    until = 0.0
+
+
+_lost = _Lost()

@@ -13,7 +13,7 @@ from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
-from backend.core.redis import redis, run_script
+from backend.core.redis import lost, reachable, run_script
 
 log = logging.getLogger(__name__)
 
@@ -121,34 +121,37 @@ def redis_key(key: str) -> str:
 
 def take(key: str, bucket: Bucket) -> float:
     """Take one from the bucket `key`; return 0, or the seconds to wait where it is empty."""
-    server = redis()
+    server = reachable()
     if server is not None:
         try:
             return float(_run(server, TAKE, key, bucket.rate, bucket.burst))
         except RedisError:
+            lost()
             log.warning("redis is out of reach: throttles count in this process")
     return _local.take(key, bucket)
 
 
 def strike(key: str, strikes: Strikes) -> float:
     """Count one try against `key`; return 0 where it may go on, else the seconds to wait (then not counted)."""
-    server = redis()
+    server = reachable()
     if server is not None:
         try:
             return float(_run(server, STRIKE, key, strikes.free, strikes.window, strikes.base, strikes.longest))
         except RedisError:
+            lost()
             log.warning("redis is out of reach: throttles count in this process")
     return _local.strike(key, strikes)
 
 
 def forgive(key: str) -> None:
     """Forget the strikes of `key`, after what was tried succeeded."""
-    server = redis()
+    server = reachable()
     _local.state.pop(key, None)
     if server is not None:
         try:
             server.delete(redis_key(key))
         except RedisError:
+            lost()
             log.warning("redis is out of reach: strikes of %s stay until they lapse", key.partition(":")[0])
 
 

@@ -11,6 +11,7 @@ import pytest
 from backend.accounts import replay, sessions
 from backend.core import clock
 from backend.core.mongo import collection
+from backend.core.redis import redis
 from tests.attacks.servers import MortalRedis
 from tests.attacks.wire import SESSION
 from tests.factories import Staff, make_cinema, make_staff
@@ -84,7 +85,7 @@ def test_a_revocation_outlives_every_fate_of_redis(gunicorn: Any, make_till: Any
 
 # --- a worker that read the session, lagged, and writes its copy when it was long revoked ------------
 def put_down_unconditionally(session: Any, copy: dict[str, Any]) -> None:
-    server = replay.redis()
+    server = redis()
     assert server is not None
     key = f"live:{replay.RUN.current()}:{session}"
     server.set(key, replay.msgspec.json.encode(copy), ex=60)
@@ -96,7 +97,7 @@ def test_a_worker_that_lags_brings_no_revoked_session_back(
 ) -> None:
     till = make_till(make_staff()).log_in()
     till.get(SESSION)
-    server, remember = replay.redis(), replay.remember
+    server, remember = redis(), replay.remember
     assert server is not None
     server.flushdb()
     sid = collection("staffSessions").find_one({})["_id"]

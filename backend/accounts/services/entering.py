@@ -16,7 +16,7 @@ from backend.accounts.binding_documents import SPENT, bound_event, history_row
 from backend.accounts.models import AccountState, BindingPolicy, DeviceBinding
 from backend.accounts.returning import Returning
 from backend.accounts.services.attempt import Attempt, LoggedIn
-from backend.accounts.services.ordered import write_in_order
+from backend.accounts.services.ordered import only_if, write_in_order
 from backend.accounts.sessions import new_session
 from backend.accounts.surroundings import Surroundings
 from backend.accounts.tokens import issue_pair
@@ -30,18 +30,17 @@ Document = dict[str, Any]
 def enter_again(attempt: Attempt, known: Returning, identifier: ObjectId, *, now: datetime) -> LoggedIn | None:
     """Write the log-in of an account that logged in here before; None where anything about it has changed since.
 
-    The account's upsert can never insert, since accounts are never deleted. No copy of the former session has counted
-    since the proof was spent, so that its tombstone can wait for the sweeper.
+    No copy of the former session has counted since the proof was spent, so that its tombstone can wait for the sweeper.
     """
     user = known.account(attempt.phone)
     device = attempt.device(now)
     device["boundAt"] = known.bound_at
     session, log = _session_and_log(attempt, user, device, identifier, now=now)
     unchanged = {name: user[name] for name in ("_id", "phone", "name", "role", "cinemas", "session")}
-    account = UpdateOne(
+    account = only_if(
         {**unchanged, **_bound_and_active(attempt), "device.boundAt": known.bound_at},
         _entered(device, identifier),
-        upsert=True,
+        scalar="role",
         namespace=namespace("users"),
     )
     if not write_in_order([account, *_opened(session, log), *_ended(user["session"], now)]):
@@ -96,8 +95,7 @@ def _session_and_log(
 def bind_and_enter(attempt: Attempt, user: Document, around: Surroundings, *, now: datetime) -> LoggedIn | None:
     """Write a log-in that binds its machine; None where the account changed since it was read, and nothing counts.
 
-    In order: the session, the account, and only then what says that it happened. Accounts are never deleted, so the
-    account's upsert can never insert.
+    In order: the session, the account, and only then what says that it happened.
     """
     device = attempt.device(now)
     session = new_session(user=user, device=device, address=attempt.address, now=now)
@@ -117,7 +115,7 @@ def bind_and_enter(attempt: Attempt, user: Document, around: Surroundings, *, no
     opened, logged = _opened(session, log)
     writes: list[Any] = [
         opened,
-        UpdateOne(condition, change, upsert=True, namespace=namespace("users")),
+        only_if(condition, change, scalar="role", namespace=namespace("users")),
         logged,
         InsertOne(history, namespace=namespace("deviceBindings")),
         InsertOne({"_id": history["_id"], **event}, namespace=namespace("securityLogs")),

@@ -1,12 +1,15 @@
 """A log-in at a machine that Redis remembers: one round trip, and every word of the hint is checked by MongoDB."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from bson import ObjectId
+from django.core.management import call_command
 
 from backend.accounts.services import entering
+from backend.core import clock
 from backend.core.mongo import collection
 from tests.backend.accounts.state import redis
 from tests.factories import Staff, make_staff
@@ -68,10 +71,21 @@ def test_a_hint_of_a_former_session_lets_nobody_in_and_is_mended(till: Till, way
     assert live_sessions() == [account(till)["session"]]
 
 
-@pytest.mark.parametrize("hint", ["", "{", "[]", '{"user": 1}', '{"user": "x", "name": "A"}'])
-def test_a_hint_that_cannot_be_read_is_none(till: Till, ways: list[str], hint: str) -> None:
+WRONG_IDS = '{"user": "x", "name": "A", "role": "seller", "cinemas": ["y"], "bound_at": "2026-01-01T00:00:00Z"}'
+
+
+@pytest.mark.parametrize(
+    ("field", "hint"),
+    [
+        *(("account", hint) for hint in ("", "{", "[]", '{"user": 1}', '{"user": "x", "name": "A"}', WRONG_IDS)),
+        ("session", "no id"),
+        ("session", b"\xff"),
+        ("session", ""),
+    ],
+)
+def test_a_hint_that_cannot_be_read_is_none(till: Till, ways: list[str], field: str, hint: str | bytes) -> None:
     (key,) = redis().keys("returning:*")
-    redis().hset(key, "account", hint)
+    redis().hset(key, field, hint)
 
     assert till.try_log_in().status_code == 200
     assert ways == ["enter_bound: in"]
@@ -116,9 +130,35 @@ def test_who_may_no_longer_is_refused_whatever_redis_remembers(till: Till, chang
     assert collection("staffSessions").count_documents({}) == before
 
 
-def test_the_former_session_ends_with_no_word_to_redis_and_whatever_copy_it_holds(
-    till: Till, make_till: MakeTill
+def test_an_account_that_is_gone_is_not_made_again(till: Till, make_till: MakeTill) -> None:
+    """A restored or emptied database knows nothing of it, and Redis still does."""
+    collection("users").delete_one({"phone": till.phone})
+
+    answer = till.try_log_in()
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "login_refused")
+    assert collection("users").count_documents({"phone": till.phone}) == 0
+    assert make_till(make_staff("manager")).log_in().get("/api/v2/users").status_code == 200
+
+
+def test_an_account_that_goes_during_a_binding_log_in_is_not_made_again(
+    make_till: MakeTill, db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    real = entering.new_session
+
+    def meanwhile(**more: Any) -> Any:
+        collection("users").delete_one({"_id": more["user"]["_id"]})
+        return real(**more)
+
+    monkeypatch.setattr(entering, "new_session", meanwhile)
+    till = make_till(make_staff())
+
+    assert till.try_log_in().status_code == 401
+    assert collection("users").count_documents({}) == 0
+    assert live_sessions() == []
+
+
+def test_the_former_session_ends_whatever_copy_redis_holds(till: Till, make_till: MakeTill) -> None:
     till.get(SESSION)
     former = make_till(till.phone, key=till.key, machine_code=till.machine_code)
     former.access_token, former.nonce = till.access_token, till.nonce
@@ -175,5 +215,21 @@ def test_of_many_that_return_at_once_one_session_lives(
             statuses = list(pool.map(lambda till: till.get(SESSION).status_code, tills))
 
         assert sorted(statuses) == [200, 401, 401, 401]
-        assert len([s for s in live_sessions() if s == account(first)["session"]]) == 1
         assert collection("staffSessions").count_documents({"phone": first.phone, "endedAt": None}) == 1
+        assert account(first)["session"] in live_sessions()
+
+
+def test_of_several_that_stand_as_live_the_sweeper_leaves_the_accounts_own(till: Till, make_till: MakeTill) -> None:
+    """A later log-in may end a session before that one's own insert: it was never valid, and its record says so."""
+    own = account(till)["session"]
+    other = make_till(make_staff()).log_in()
+    stray = {**next(collection("staffSessions").find({"_id": own})), "_id": ObjectId()}
+    collection("staffSessions").insert_one(stray)
+    call_command("sweep", "--once")
+    assert len(live_sessions()) == 3, "what is younger than ten seconds may still be on its way"
+
+    collection("staffSessions").update_many({}, {"$set": {"startedAt": clock.now() - timedelta(seconds=11)}})
+    call_command("sweep", "--once")
+
+    assert sorted(live_sessions()) == sorted([own, account(other)["session"]])
+    assert till.get(SESSION).status_code == 200

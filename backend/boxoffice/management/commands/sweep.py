@@ -1,6 +1,7 @@
 """`manage.py sweep [--once] [--alive FILE] [--metrics-port N]`: end what time has ended and what a crash left.
 
-A revocation whose process was killed before Redis heard of it is such a thing too.
+A revocation whose process was killed before Redis heard of it is such a thing too, and a session that a later log-in
+of the same account did not end.
 """
 
 import logging
@@ -15,7 +16,7 @@ from django.db import DatabaseError
 from prometheus_client import start_http_server
 from pymongo.errors import PyMongoError
 
-from backend.accounts.sessions import bury_again
+from backend.accounts.sessions import bury_again, end_superseded
 from backend.boxoffice import orders
 from backend.boxoffice.services.sweep import AT_ONCE, sweep
 from backend.core import clock, metrics
@@ -49,6 +50,7 @@ class Command(BaseCommand):
         while True:
             try:
                 swept = sweep(now=clock.now())
+                end_superseded(clock.now())
                 bury_again(clock.now())
                 self._show(clock.now())
             except (PyMongoError, DatabaseError):
