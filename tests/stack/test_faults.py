@@ -143,15 +143,15 @@ def parts_of(stack: Stack) -> dict[str, Process]:
 
 def test_a_killed_worker_costs_the_requests_in_its_hands_one_more_try(drill: Drill) -> None:
     app = drill.parts["app"]
-    with drill.selling("A worker killed, three times") as sales:
-        for _time in range(3):
-            before = app.workers()
-            os.kill(before[0], signal.SIGSTOP)  # first, so that it has requests in its hands
-            time.sleep(0.5)
-            os.kill(before[0], signal.SIGKILL)
-            killed = time.monotonic()
-            print(f"\nwell {sales.well_after(killed, within=TAKEOVER_SECONDS + 10):.1f} s later")
-            assert eventually(lambda gone=before[0]: len(set(app.workers()) - {gone}) == 2), "nobody took its place"
+    with drill.selling("A worker killed") as sales:
+        before = app.workers()
+        os.kill(before[0], signal.SIGSTOP)  # first, so that it has requests in its hands
+        time.sleep(0.5)
+        os.kill(before[0], signal.SIGKILL)
+        killed = time.monotonic()
+        # Mostly at once; but a hold and its payment may each have to wait for their keys.
+        print(f"\nwell {sales.well_after(killed, within=2 * TAKEOVER_SECONDS + 15):.1f} s later")
+        assert eventually(lambda: len(set(app.workers()) - {before[0]}) == 2), "nobody took its place"
 
     assert sales.trouble()["503 unavailable"]
     # The last one: an answer that was cut off.
@@ -223,25 +223,6 @@ def full(log: Path, front: Process) -> Iterator[None]:
     front.send(signal.SIGUSR1)
 
 
-def test_a_clock_that_jumps_ahead_and_back_throws_nobody_out(drill: Drill, tmp_path: Path) -> None:
-    clock, app = tmp_path / "clock", drill.parts["app"]
-    clock.write_text("0", encoding="ascii")
-    app.end(signal.SIGTERM)
-    app.command = [word.replace("backend.wsgi:", "tests.support.jumping:") for word in app.command]
-    app.begin(MONGO_QUERY_SECONDS="2", CLOCK=str(clock))
-    assert eventually(drill.serves)
-    with drill.selling("The clock ahead and back") as sales:
-        for minutes in (JUMP_MINUTES, 0):
-            clock.write_text(str(minutes), encoding="ascii")
-            assert eventually(lambda minutes=minutes: abs(drill.ahead() - 60 * minutes) < 5)
-            jumped = time.monotonic()
-            print(f"\nwell {sales.well_after(jumped, within=20):.1f} s after it stood at {minutes} minutes ahead")
-            print(dict(sales.trouble()))
-            time.sleep(2)
-
-    assert not [each for each in sales.trouble() if "session_revoked" in each]
-
-
 def test_an_expired_certificate_stops_everybody_until_it_is_renewed(
     drill: Drill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,3 +248,22 @@ def test_an_expired_certificate_stops_everybody_until_it_is_renewed(
         print(f"\nwell {sales.well_after(time.monotonic(), within=10):.1f} s after the renewal")
 
     assert set(sales.trouble()) <= {"SSLError", "ConnectionError"}
+
+
+def test_a_clock_that_jumps_ahead_and_back_throws_nobody_out(drill: Drill, tmp_path: Path) -> None:
+    clock, app = tmp_path / "clock", drill.parts["app"]
+    clock.write_text("0", encoding="ascii")
+    app.end(signal.SIGTERM)
+    app.command = [word.replace("backend.wsgi:", "tests.support.jumping:") for word in app.command]
+    app.begin(MONGO_QUERY_SECONDS="2", CLOCK=str(clock))
+    assert eventually(drill.serves)
+    with drill.selling("The clock ahead and back") as sales:
+        for minutes in (JUMP_MINUTES, 0):
+            clock.write_text(str(minutes), encoding="ascii")
+            assert eventually(lambda minutes=minutes: abs(drill.ahead() - 60 * minutes) < 5)
+            jumped = time.monotonic()
+            print(f"\nwell {sales.well_after(jumped, within=20):.1f} s after it stood at {minutes} minutes ahead")
+            print(dict(sales.trouble()))
+            time.sleep(2)
+
+    assert not [each for each in sales.trouble() if "session_revoked" in each]
