@@ -168,7 +168,7 @@ def _spend(script: str, proof: Proof, *, keys: list[str], args: list[Any], now: 
             raise UseNonce
         _spend_in_mongodb(proof, now)
         return None
-    if nonce_holds(proof.nonce, IN_MONGODB):
+    if not nonce_holds(proof.nonce, RUN.of_redis) and nonce_holds(proof.nonce, IN_MONGODB):
         _spend_in_mongodb(proof, now)
         return None
     server = reachable()
