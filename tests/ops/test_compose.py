@@ -424,7 +424,8 @@ def test_development_stays_out_of_the_image() -> None:
     assert "backend/devtools" in ignored
 
 
-def test_gunicorn_is_set_as_the_plan_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gunicorn_is_set_as_the_plan_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))  # else the file sets it, for every later test
     monkeypatch.delenv("WEB_CONCURRENCY", raising=False)
     monkeypatch.delenv("GUNICORN_WORKERS", raising=False)
     settings = runpy.run_path(str(ROOT / "docker" / "gunicorn.conf.py"))

@@ -12,7 +12,10 @@ from pymongo.errors import PyMongoError
 
 from tests.backend.test_settings import run
 
-SHOWN = "import django; django.setup(); from django.conf import settings as s; print(s.DATABASES['default']['OPTIONS'])"
+SHOWN = (
+    "import django; django.setup(); from django.conf import settings as s; o = s.DATABASES['default']['OPTIONS']; "
+    "print({name: o[name] for name in o if name != 'event_listeners'})"
+)
 NOWHERE = "mongodb://127.0.0.1:1/?retryWrites=true&serverSelectionTimeoutMS=20000"
 
 

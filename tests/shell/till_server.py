@@ -35,7 +35,7 @@ class TillServer:
 
     def __init__(self) -> None:
         self.answers: dict[str, list[Answer | Callable[[], Answer]]] = {}
-        self.pages: dict[str, tuple[int, str]] = {"/till/": (200, page("售票"))}
+        self.pages: dict[str, tuple[int, str] | Callable[[], tuple[int, str]]] = {"/till/": (200, page("售票"))}
         self.calls: list[dict[str, Any]] = []
         self.nonces = {"nonce-1"}
         self.nonce = "nonce-1"
@@ -211,7 +211,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        status, text = self.till.pages.get(path, (404, page("没有这页")))
+        found = self.till.pages.get(path, (404, page("没有这页")))
+        status, text = found() if callable(found) else found
         content = text.encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/html; charset=utf-8")

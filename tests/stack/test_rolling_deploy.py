@@ -71,8 +71,8 @@ def all_serve(site: Processes, release: str) -> bool:
 
 
 def refused(sales: Sales) -> dict[str, int]:
-    """Return what was no passing trouble: every answer but `ask again`."""
-    passing = ("502", "503", "504", "429", "ConnectionError", "409 still_running")
+    """Return what was no passing trouble: all but `ask again` and connections that a reload of nginx ended."""
+    passing = ("502", "503", "504", "429", "ConnectionError", "SSLError", "409 still_running")
     return {words: number for words, number in sales.trouble().items() if not words.startswith(passing)}
 
 
