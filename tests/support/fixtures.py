@@ -90,6 +90,13 @@ def gunicorn(transactional_db: None) -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture
-def commands(db: None) -> Callable[[], AbstractContextManager[list[str]]]:
-    """Give a context manager whose list fills with what is sent inside it, like `["find users"]`."""
+def commands(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[list[str]]]:
+    """Give a context manager whose list fills with what is sent inside it, like `["find users"]`.
+
+    The release is read once before: every ten seconds some log-in asks for it, and no count may depend on which.
+    """
+    from backend.releases import selectors as releases  # noqa: PLC0415 - Django is set up by now
+
+    monkeypatch.setattr(releases, "KEEP_SECONDS", 3600)
+    releases.current_release()
     return command_log.log.watch
