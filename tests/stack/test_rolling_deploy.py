@@ -25,7 +25,7 @@ RELEASES = {
     "app:broken": {"MONGO_URI": "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=500"},
 }
 PATIENCE_SECONDS = 60.0
-LONGEST_SECONDS = 15.0  # what a customer may wait for one sale while processes start on a small machine
+LONGEST_SECONDS = 60.0  # beyond it a sale was not delayed but lost
 
 
 class Drills:

@@ -89,7 +89,7 @@ def test_twenty_staff_log_in_and_sell_while_a_stranger_tries_from_their_address(
 
     assert worked == [[200, *[201, 200] * 5]] * STAFF
     his = Counter(answer.status_code for answer in stranger.answers)
-    assert sum(his.values()) > SECONDS * A_SECOND * 0.9
+    assert sum(his.values()) > SECONDS * A_SECOND * 0.5
     assert set(his) == {401, 429}
     assert his[401] <= 5 * STAFF
     for answer in [each for each in stranger.answers if each.status_code == 429]:

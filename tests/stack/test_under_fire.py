@@ -73,7 +73,7 @@ def test_slow_clients_are_cut_off_and_nobody_else_waits_for_them(front: Front):
         with ThreadPoolExecutor(2 * SLOW_CLIENTS) as waiting:
             ends = list(waiting.map(lambda each: said_at_the_end(each, seconds=left), headers + bodies))
 
-    assert slowest < 1
+    assert slowest < 10  # they do not wait until the slow ones are cut off
     assert ends.count(None) == 0
     assert not [said for said in ends if b" 200 " in said]
 
