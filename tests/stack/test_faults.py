@@ -40,6 +40,7 @@ DRILLS = 8  # each sells on showtimes of its own
 FULL = Path("/dev/full")  # takes nothing: every write to it says that the disk is full
 BEFORE_SECONDS = 2
 FAULT_SECONDS = 4
+EACH = 5  # showtimes that a till has seats of in one drill: more than it can sell however long that takes
 JUMP_MINUTES = 10  # as long as an access token lives, and longer than a hold and a nonce
 TAKEOVER_SECONDS = 30  # IDEMPOTENCY_TAKEOVER_SECONDS: until then a key that a dead worker had begun is taken for busy
 
@@ -57,10 +58,10 @@ class Drill:
     @contextmanager
     def selling(self, name: str) -> Iterator[Sales]:
         """Sell in the block; afterwards nothing that was acknowledged is missing, and the ledger is clean."""
-        showtimes = self.opening.showtimes[self.done * TILLS :][:TILLS]
+        showtimes = self.opening.showtimes[self.done * TILLS * EACH :][: TILLS * EACH]
         self.done += 1
         began = time.monotonic()
-        with selling(self.tills, [[each] for each in showtimes]) as sales:
+        with selling(self.tills, [showtimes[number::TILLS] for number in range(TILLS)]) as sales:
             time.sleep(BEFORE_SECONDS)
             yield sales
         print(
@@ -117,7 +118,7 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drill]:
             ending.callback(part.stop)
         parts["app"].end(signal.SIGTERM)
         parts["app"].begin(MONGO_QUERY_SECONDS="2")  # as the compose file's `till`
-        opening = opened(stack, staff=TILLS + DRILLS + 1, showtimes=TILLS * DRILLS)
+        opening = opened(stack, staff=TILLS + DRILLS + 1, showtimes=TILLS * DRILLS * EACH)
         tills = [SteadyTill(stack, phone) for phone in opening.phones[:TILLS]]
         for till in tills:
             till.log_in()
