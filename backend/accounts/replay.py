@@ -32,12 +32,15 @@ LAG_SECONDS = 3600  # longer than any worker lags between reading a session and 
 IN_MONGODB = "without-redis"  # the run of all processes whose Redis is lost
 IN_DOUBT = b"?"  # in a tombstone's place: MongoDB is asked
 
+RUN_OF_REDIS = "local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')"
 # Each of these begins with the proof. KEYS: proof, ...; ARGV: run id, seconds a proof is kept, ...
-SPEND = """
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+SPEND = (
+    RUN_OF_REDIS
+    + """
 if run ~= ARGV[1] then return {'other_run', run} end
 if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[2]) then return {'replayed', run} end
 """
+)
 SPEND_ALONE = SPEND + "return {'fresh', run, ''}"
 # ... tombstone, proven mark; ... seconds a mark is kept, session.
 SPEND_IN_SESSION = (
@@ -65,10 +68,12 @@ return {'fresh', run, wait, known[1], known[2] or ''}
 """
 )
 # KEYS: tombstone, proven mark; ARGV: session. The copy is this run's own: what an earlier one kept counts no more.
-RECALL = """
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+RECALL = (
+    RUN_OF_REDIS
+    + """
 return {redis.call('GET', KEYS[1]), redis.call('GET', 'live:' .. run .. ':' .. ARGV[1]), redis.call('GET', KEYS[2])}
 """
+)
 # KEYS: entry, tombstone, the screens' newest cookie; ARGV: entry, seconds, the entry's cookie.
 # A tombstone is never written over, and no copy that was read before the screens were opened anew counts after it.
 REMEMBER = """

@@ -51,9 +51,8 @@ def log_in(attempt: Attempt, *, now: datetime) -> LoggedIn | Waiting:
     )
     entered = None
     if not wait:
-        entered = (known and entering.enter_again(attempt, known, identifier, now=now)) or entering.enter_bound(
-            attempt, now=now
-        )
+        again = entering.enter_again(attempt, known, identifier, now=now) if known else None
+        entered = again or entering.enter_bound(attempt, now=now)
     return entered or _enter_otherwise(attempt, wait, now=now)
 
 

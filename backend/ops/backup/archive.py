@@ -23,9 +23,8 @@ from backend.ops.backup.bson_stream import DocumentCounter
 from backend.ops.backup.consistency import one_moment
 from backend.ops.backup.errors import Damaged
 from backend.ops.backup.manifest import File, Manifest
-from backend.ops.backup.streams import plain_bytes
+from backend.ops.backup.streams import PIECE, plain_bytes
 
-PIECE = 1024 * 1024
 PRELUDE = "prelude.json"
 # What a manifest or the metadata of one collection may weigh: they alone are held in memory.
 LARGEST_TEXT = 16 * 1024 * 1024
