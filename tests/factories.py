@@ -11,9 +11,9 @@ from bson import Decimal128, ObjectId
 from backend.accounts.services.managing import create_account
 from backend.core import clock
 from backend.core.mongo import collection
+from tests.support.noon import TIME_ZONE
 
 Document = dict[str, Any]
-TIME_ZONE = "Asia/Shanghai"
 ADULT, STUDENT = "45.00", "35.00"
 
 _numbers = itertools.count(1)
@@ -130,12 +130,10 @@ def make_showtime(
     seats_per_row: int = 12,
     adult: str = ADULT,
 ) -> Document:
-    """Store a showtime on sale, in two hours of this business day unless told, with an empty seat map."""
+    """Store a showtime on sale, in two hours unless told, with an empty seat map."""
     hall = hall or make_hall(rows=rows, seats_per_row=seats_per_row)
     film = film or make_film()
-    now = clock.now()
-    _begins, day_ends = clock.business_day_bounds(clock.business_day(now, TIME_ZONE), TIME_ZONE)
-    starts_at = starts_at or min(now + timedelta(hours=2), day_ends - timedelta(minutes=1))
+    starts_at = starts_at or clock.now() + timedelta(hours=2)
     ends_at = starts_at + timedelta(minutes=film["durationMinutes"])
     showtime = {
         "_id": ObjectId(),

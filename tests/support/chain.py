@@ -14,6 +14,7 @@ from backend.core.actor import Actor
 from backend.programme.services import add_film, schedule_showtime
 from backend.venues.layouts import build
 from backend.venues.services import add_cinema, add_hall
+from tests.support.noon import TIME_ZONE
 
 PRICES = [
     {"ticketType": "adult", "label": "成人", "amount": Decimal(60)},
@@ -47,10 +48,10 @@ class Chain:
         )
 
 
-def build_chain() -> Chain:
+def build_chain(time_zone: str = TIME_ZONE) -> Chain:
     """Build two cinemas of one hall each, and a film."""
     common: dict[str, Any] = {"by": None, "now": clock.now()}
-    place = {"time_zone": "Asia/Shanghai", "address": "", **common}
+    place = {"time_zone": time_zone, "address": "", **common}
     cinema = add_cinema(name="星河影城", code="XH01", **place)
     elsewhere = add_cinema(name="别家影城", code="BJ09", **place)
     plan = build(DRAWING, zones={"golden": GOLDEN})

@@ -1,14 +1,18 @@
 """The programme and the orders in the back office."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from backend.accounts.models import User
+from backend.core import clock
 from backend.core.mongo import collection
 from tests.support.chain import Chain, account, soon
+
+A_MONTH_ON = (clock.now() + timedelta(days=30)).date().isoformat()
 
 
 def signed_in(phone: str, role: str, *cinemas: Any) -> Client:
@@ -79,25 +83,26 @@ def test_a_manager_sees_his_cinemas_alone(manager, chain, make_till):
 
 
 def test_a_show_is_planned_and_repriced_and_a_taken_hall_is_said_in_words(manager, chain):
-    when = {"starts_at_0": "2026-12-24", "starts_at_1": "19:30:00"}
+    collection("cinemas").update_one({"_id": chain.cinema}, {"$set": {"timeZone": "Asia/Shanghai"}})
+    when = {"starts_at_0": A_MONTH_ON, "starts_at_1": "19:30:00"}
     plan = {"film": str(chain.film), "hall": str(chain.hall), "picture": "3D", "prices": "adult 成人 60", **when}
 
     assert manager.post("/admin/programme/showtime/add/", plan).status_code == 302
     show = collection("showtimes").find_one({})
-    assert (show["code"], show["businessDay"], show["format"]) == ("01", "2026-12-24", "3D")
+    assert (show["code"], show["businessDay"], show["format"]) == ("01", A_MONTH_ON, "3D")
 
     again = manager.post("/admin/programme/showtime/add/", plan, follow=True)
     assert collection("showtimes").count_documents({}) == 1
     assert "3号厅" in str(list(again.context["messages"])[-1])
 
-    changed = {"prices": "adult 成人 66", "sales_end_at_0": "2026-12-24", "sales_end_at_1": "19:40:00"}
+    changed = {"prices": "adult 成人 66", "sales_end_at_0": A_MONTH_ON, "sales_end_at_1": "19:40:00"}
     assert manager.post(f"/admin/programme/showtime/{show['_id']}/change/", changed).status_code == 302
     assert str(collection("showtimes").find_one({})["prices"][0]["amount"]) == "66.00"
     assert collection("changeLog").count_documents({"action": "showtime_changed"}) == 1
 
 
 def test_a_malformed_price_is_refused_beside_its_field(manager, chain):
-    when = {"starts_at_0": "2026-12-24", "starts_at_1": "19:30:00"}
+    when = {"starts_at_0": A_MONTH_ON, "starts_at_1": "19:30:00"}
     for prices in ("adult 成人 sixty", "adult 60", "adult 成人 NaN"):
         plan = {"film": str(chain.film), "hall": str(chain.hall), "picture": "2D", "prices": prices, **when}
         answer = manager.post("/admin/programme/showtime/add/", plan)

@@ -9,6 +9,7 @@ import msgspec
 from backend.boxoffice.api import shapes
 from backend.core.clock import business_day
 from tests.support.chain import Chain, soon
+from tests.support.noon import TIME_ZONE
 from tests.support.till import Till
 
 
@@ -31,7 +32,7 @@ def test_the_board_lists_the_business_day_of_the_callers_cinemas_with_free_seats
     first, second = chain.show(soon(120)), chain.show(soon(300))
     chain.show(soon(120), hall=chain.hall_elsewhere)
     till.hold(first, "4-4", "4-5")
-    day = business_day(soon(120), "Asia/Shanghai")
+    day = business_day(soon(120), TIME_ZONE)
 
     answer = till.get(f"/api/v2/showtimes?date={day}")
 
@@ -44,10 +45,10 @@ def test_the_board_lists_the_business_day_of_the_callers_cinemas_with_free_seats
 
 
 def test_a_show_after_midnight_is_last_nights(till, chain: Chain):
-    tomorrow = business_day(soon(), "Asia/Shanghai") + timedelta(days=3)
+    tomorrow = business_day(soon(), TIME_ZONE) + timedelta(days=3)
     at = (
         soon()
-        .astimezone(ZoneInfo("Asia/Shanghai"))
+        .astimezone(ZoneInfo(TIME_ZONE))
         .replace(year=tomorrow.year, month=tomorrow.month, day=tomorrow.day, hour=0, minute=30)
     )
     late = chain.show(at)

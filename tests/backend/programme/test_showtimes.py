@@ -25,7 +25,7 @@ EVENING = datetime(2026, 12, 24, 11, 30, tzinfo=UTC)  # 19:30 in Shanghai
 @pytest.fixture
 def chain(db):
     """Two cinemas, a hall, a film of 120 minutes."""
-    return build_chain()
+    return build_chain("Asia/Shanghai")
 
 
 def show_of(showtime: ObjectId) -> dict:
