@@ -1,0 +1,98 @@
+"""Where gunicorn's workers count: a directory of its own in memory that nobody else takes, or one that it was given."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from backend.devtools.children import Child, free_port, running
+from backend.devtools.run import answers
+from tests.stack.test_reload import ROOT, workers_of
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - where the configuration puts it
+
+Start = Callable[..., Child]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start gunicorn with our configuration and an application that needs nothing."""
+    with ExitStack() as servers:
+
+        def start(**environment: str) -> Child:
+            ports = free_port(), free_port()
+            command = [sys.executable, "-m", "gunicorn", "--config", "docker/gunicorn.conf.py"]
+            bound = [word for port in ports for word in ("--bind", f"127.0.0.1:{port}")]
+            child = Child(
+                "gunicorn",
+                [*command, *bound, "wsgiref.simple_server:demo_app"],
+                directory=ROOT,
+                environment={"GUNICORN_WORKERS": "1", "METRICS_PORT": str(ports[1]), **environment},
+                log=tmp_path / f"gunicorn-{ports[0]}.log",
+            )
+            servers.enter_context(running(child))
+            child.wait_until(lambda: answers(f"http://127.0.0.1:{ports[0]}/"), seconds=30)
+            return child
+
+        yield start
+
+
+def directory_of(server: Child) -> Path:
+    """Return the directory in memory that `server` keeps open."""
+    links = [os.readlink(entry) for entry in Path(f"/proc/{server.pid}/fd").iterdir()]
+    (found,) = {link for link in links if link.startswith(f"{MEMORY}/") and Path(link).is_dir()}
+    return Path(found)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+
+
+def test_what_a_killed_server_left_goes_with_the_next_start_and_what_a_living_one_uses_stays(start: Start) -> None:
+    killed = start()
+    abandoned = directory_of(killed)
+    (abandoned / "counter_0.db").touch()
+    workers = workers_of(killed.pid)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.process.wait()
+    wait_for(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+    assert abandoned.is_dir()
+
+    living = start()
+    assert not abandoned.exists()
+    kept = directory_of(living)
+    start()
+    assert kept.is_dir()
+
+    before = workers_of(living.pid)
+    os.kill(living.pid, signal.SIGHUP)
+    wait_for(lambda: bool(workers_of(living.pid)) and not before & workers_of(living.pid))
+    assert directory_of(living) == kept
+
+    living.stop()
+    assert not kept.exists()
+
+
+def test_a_directory_that_was_given_begins_empty_and_stays(start: Start, tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "gauge_livesum_3.db").touch()
+    (given / "mine.txt").write_text("not a figure", encoding="utf-8")
+
+    server = start(PROMETHEUS_MULTIPROC_DIR=str(given))
+    assert [file.name for file in given.iterdir()] == ["mine.txt"]
+    (given / "counter_0.db").touch()
+    before = workers_of(server.pid)
+    os.kill(server.pid, signal.SIGHUP)
+    wait_for(lambda: bool(workers_of(server.pid)) and not before & workers_of(server.pid))
+    server.stop()
+
+    assert {file.name for file in given.iterdir()} == {"mine.txt", "counter_0.db"}
