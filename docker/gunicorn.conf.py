@@ -27,7 +27,7 @@ accesslog = None  # nginx writes it
 errorlog = "-"
 
 
-# --- Where the workers count: in memory, new with each start -----------------------------------------------------------
+# --- Where the workers count: in memory, new with each start ----------------------------------------------------------
 FIGURES = "PROMETHEUS_MULTIPROC_DIR"  # the library's own name: a directory of yours, or one is made here
 PREPARED = "FIGURES_PREPARED"  # the process that did, and whether the directory is its own
 
@@ -70,7 +70,7 @@ def remove_abandoned(parent: Path) -> None:
 prepare_figures()
 
 
-# --- The life of workers -----------------------------------------------------------------------------------------------
+# --- The life of workers ----------------------------------------------------------------------------------------------
 def pre_fork(server: Any, worker: Any) -> None:
     """Give the worker the lowest place that no living one has: its figures bear that number."""
     taken = {other.place for other in server.WORKERS.values()}

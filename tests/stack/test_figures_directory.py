@@ -14,7 +14,7 @@ from backend.devtools.children import Child, free_port, running
 from backend.devtools.run import answers
 from tests.stack.test_reload import ROOT, workers_of
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - where the configuration puts it
+MEMORY = Path("/dev/shm")
 
 Start = Callable[..., Child]
 
@@ -44,7 +44,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def directory_of(server: Child) -> Path:
     """Return the directory in memory that `server` keeps open."""
-    links = [os.readlink(entry) for entry in Path(f"/proc/{server.pid}/fd").iterdir()]
+    links = [str(entry.readlink()) for entry in Path(f"/proc/{server.pid}/fd").iterdir()]
     (found,) = {link for link in links if link.startswith(f"{MEMORY}/") and Path(link).is_dir()}
     return Path(found)
 
