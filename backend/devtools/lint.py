@@ -31,6 +31,7 @@ CHECKS = {
     ),
     "dockerfiles": (*PYTHON, "backend.devtools.dockerfiles"),
     "nginx": (*PYTHON, "backend.devtools.nginx"),
+    "watching": (*PYTHON, "backend.devtools.watching"),
     "migrations": (sys.executable, "manage.py", "makemigrations", "--check", "--dry-run"),
 }
 
