@@ -1,13 +1,18 @@
 """Idempotency keys: a request that is sent twice is done once and answered alike.
 
-The record `{_id, account, path, body, order, state, startedAt, status, content, headers, createdAt}` in
+The record `{_id, account, path, body, order, state, startedAt, worker, status, content, headers, createdAt}` in
 `idempotencyKeys` is inserted before the use case runs. It holds the id that the use case gives to what it makes,
 so a retry after a crash continues the same order instead of beginning another. Deleted by MongoDB after 24 h.
+
+A retry takes over what was begun 30 s ago without an answer; at once where the worker that began it is known to have
+ended, or has said that it does no more. Whoever is wrong about that does no harm: each step can be done twice.
 """
 
 import hashlib
 import logging
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -20,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from backend.core import clock
+from backend.core import clock, process
 from backend.core.actor import Actor
 from backend.core.api import django_request
 from backend.core.mongo import collection
@@ -91,13 +96,14 @@ def idempotent(view: View) -> View:
             return run
         _give(request, run.key)
         try:
-            response = view(*args, **kwargs)
-        except Problem as problem:
-            response = answer(problem, plain)
+            try:
+                response = view(*args, **kwargs)
+            except Problem as problem:
+                response = answer(problem, plain)
+            _finish(run, response)
         except Exception:
             _forget_start(run)
             raise
-        _finish(run, response)
         return response
 
     return wrapper
@@ -115,7 +121,7 @@ def _give(request: Any, key: IdempotencyKey) -> None:
 def _begin(request: HttpRequest, sent: str, *, now: datetime) -> _Run | HttpResponse:
     """Store the key, or return what was answered under it.
 
-    Raises Invalid, IdempotencyMismatch, and StillRunning until the first try has had its 30 seconds.
+    Raises Invalid, IdempotencyMismatch, and StillRunning until the first try has had its 30 seconds or is over.
     """
     if not (1 <= len(sent) <= LONGEST_KEY and sent.isascii() and sent.isprintable()):
         raise Invalid({"Idempotency-Key": [_("1 to 200 printable ASCII characters.")]})
@@ -123,7 +129,8 @@ def _begin(request: HttpRequest, sent: str, *, now: datetime) -> _Run | HttpResp
     scope = "\n".join((str(actor.id), actor.device or "", request.method or "", request.path, sent))
     record = hashlib.sha256(scope.encode()).hexdigest()
     body = hashlib.sha256(request.body).hexdigest()
-    fresh = IdempotencyKey()
+    _forget_what_was_left()
+    run = _Run(record=record, started_at=now, key=IdempotencyKey())
     try:
         records().insert_one(
             {
@@ -131,15 +138,19 @@ def _begin(request: HttpRequest, sent: str, *, now: datetime) -> _Run | HttpResp
                 "account": actor.id,
                 "path": request.path,
                 "body": body,
-                "order": fresh.order_id,
+                "order": run.key.order_id,
                 "state": RUNNING,
                 "startedAt": now,
+                "worker": process.name(),
                 "createdAt": now,
             }
         )
     except DuplicateKeyError:
         return _again(record, body, now=now)
-    return _Run(record=record, started_at=now, key=fresh)
+    except PyMongoError:  # it may be there all the same, its answer lost
+        _forget_start(run)
+        raise
+    return run
 
 
 def _again(record: str, body: str, *, now: datetime) -> _Run | HttpResponse:
@@ -152,10 +163,11 @@ def _again(record: str, body: str, *, now: datetime) -> _Run | HttpResponse:
         return HttpResponse(bytes(kept["content"]), status=kept["status"], headers=kept["headers"])
     started = kept["startedAt"]
     patience = timedelta(seconds=settings.IDEMPOTENCY_TAKEOVER_SECONDS)
-    if now - started < patience:
+    if now - started < patience and not process.has_ended(kept.get("worker", "")):
         raise StillRunning
     taken_over = records().update_one(
-        {"_id": record, "state": RUNNING, "startedAt": started}, {"$set": {"startedAt": now}}
+        {"_id": record, "state": RUNNING, "startedAt": started},
+        {"$set": {"startedAt": now, "worker": process.name()}},
     )
     if not taken_over.matched_count:
         raise StillRunning
@@ -183,4 +195,15 @@ def _forget_start(run: _Run) -> None:
             {"_id": run.record, "state": RUNNING, "startedAt": run.started_at}, {"$set": {"startedAt": DIED}}
         )
     except PyMongoError:
-        log.warning("an idempotency key stays taken until it is taken over")
+        log.warning("an idempotency key stays taken until the database is back")
+        _left.append(run)
+
+
+_left: deque[_Run] = deque(maxlen=1000)  # of this process; whoever is never forgotten is taken over after 30 s
+
+
+def _forget_what_was_left() -> None:
+    """Forget now what could not be while the database was away."""
+    for _run in range(len(_left)):
+        with suppress(IndexError):  # another thread was faster
+            _forget_start(_left.popleft())

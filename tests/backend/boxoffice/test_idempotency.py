@@ -1,10 +1,15 @@
 """The same request sent twice is done once and answered alike."""
 
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
+from bson import ObjectId
+from pymongo.collection import Collection
+from pymongo.errors import AutoReconnect
 
-from backend.core import clock
+from backend.core import clock, process
 from backend.core.mongo import collection
 from tests.support.chain import Chain
 from tests.support.till import Till, order_for
@@ -80,6 +85,65 @@ def test_a_request_that_still_runs_is_not_run_again_before_thirty_seconds(till, 
     )
     taken_over = till.try_hold(showtime, "4-4", idempotency_key="k-1")
     assert (taken_over.status_code, taken_over.json()["id"]) == (201, str(record["order"]))
+    assert collection("orders").count_documents({}) == 1
+
+
+def begun_by(worker: str) -> ObjectId:
+    """Make the only key one that `worker` began this moment, and return the id of its order."""
+    running = {"state": "running", "startedAt": clock.now(), "worker": worker}
+    return collection("idempotencyKeys").find_one_and_update({}, {"$set": running})["order"]
+
+
+def test_what_a_dead_worker_of_this_machine_began_is_taken_over_at_once(till, showtime):
+    till.try_hold(showtime, "4-4", idempotency_key="k-1")
+    said = "import backend.core.process as p; print(p.name())"
+    dead = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True).stdout.strip()
+    place, pid, started = process.name().split(" ")
+
+    order = begun_by(dead)
+    answer = till.try_hold(showtime, "4-4", idempotency_key="k-1")
+    assert (answer.status_code, answer.json()["id"]) == (201, str(order))
+    assert collection("orders").count_documents({}) == 1
+
+    begun_by(f"{place} {pid} {int(started) - 1}")  # whose number somebody else has now
+    assert till.try_hold(showtime, "4-4", idempotency_key="k-1").status_code == 201
+
+
+@pytest.mark.parametrize("elsewhere", ["another-machine/1 {pid} 1", "", "nonsense", "{place} {pid} {started}"])
+def test_control_a_worker_that_lives_or_of_whom_nothing_is_known_has_its_time(till, showtime, elsewhere):
+    till.try_hold(showtime, "4-4", idempotency_key="k-1")
+    place, pid, started = process.name().split(" ")
+
+    begun_by(elsewhere.format(place=place, pid=pid, started=started))
+
+    assert till.try_hold(showtime, "4-4", idempotency_key="k-1").json()["code"] == "still_running"
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_key_that_an_outage_left_taken_is_free_again_with_the_next_request(till, showtime, monkeypatch, lost):
+    """The key is stored and the answer to that lost, or the sale is made and its answer not kept: so is the release."""
+    insert, update, calls = Collection.insert_one, Collection.update_one, []
+
+    def insert_and_lose(table: Collection, document: object) -> object:
+        done = insert(table, document)
+        if table.name == "idempotencyKeys":
+            raise AutoReconnect("gone")
+        return done
+
+    def gone(table: Collection, *args: object, **options: object) -> object:
+        if table.name == "idempotencyKeys":
+            calls.append(args)
+            raise AutoReconnect("gone")
+        return update(table, *args, **options)
+
+    with monkeypatch.context() as outage:
+        if lost == 1:
+            outage.setattr(Collection, "insert_one", insert_and_lose)
+        outage.setattr(Collection, "update_one", gone)
+        assert till.try_hold(showtime, "4-4", idempotency_key="k-1").status_code == 503
+    assert len(calls) == lost  # the release; the answer and the release
+
+    assert till.try_hold(showtime, "4-4", idempotency_key="k-1").status_code == 201
     assert collection("orders").count_documents({}) == 1
 
 
