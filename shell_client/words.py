@@ -122,6 +122,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "why_unbound": ("店长解除了此账号与本机的绑定。", "A manager unbound this account from this machine."),
     "why_changed": ("店长更改了您的岗位或影院。", "A manager changed your role or cinemas."),
     "why_revoked": ("店长结束了这次登录。", "A manager ended this session."),
+    "why_restored": ("系统刚从备份恢复，请重新登录。", "The service was restored from a backup; log in again."),
     "why_refresh_reused": (
         "登录凭证被重复使用，为安全已停止。",
         "A log-in token was used twice; stopped to be safe.",

@@ -125,6 +125,7 @@ END_REASONS = {
     "unbound": _("A manager unbound this machine."),
     "changed": _("A manager changed your role or cinemas. Log in again."),
     "revoked": _("A manager ended this session."),
+    "restored": _("The service was restored from a backup. Log in again."),
     "refresh_reused": _("This session was used twice; it was ended to be safe. Log in again."),
     "idle": _("Nobody worked here for 30 minutes. Log in again."),
     "expired": _("The session ended after 12 hours. Log in again."),

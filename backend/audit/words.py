@@ -52,6 +52,7 @@ EVENTS: dict[str, Any] = {
     "activation_code_made": _("Activation code made"),
     "binding_refused": _("Waiting machine refused"),
     "binding_window_opened": _("Binding window opened"),
+    "database_restored": _("Restored from a backup: all sessions were ended"),
     "device_bound": _("Machine bound"),
     "device_unbound": _("Machine unbound"),
     "known_machine_new_key": _("Known machine code, new key"),
@@ -74,6 +75,7 @@ CHANGES: dict[str, Any] = {
     "hall_renamed": _("Hall renamed"),
     "showtime_added": _("Showtime added"),
     "showtime_changed": _("Showtime changed"),
+    "showtime_opened": _("Showtime opened for sale again after a restore"),
 }
 WORDS: dict[str, Any] = {**dict(Reason.choices), **EVENTS, **CHANGES}
 

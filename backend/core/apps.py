@@ -4,6 +4,7 @@ from django.apps import AppConfig
 from django.core.cache import close_caches
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
+from django.db.backends.signals import connection_created
 
 
 class CoreConfig(AppConfig):
@@ -13,11 +14,14 @@ class CoreConfig(AppConfig):
     label = "core"
 
     def ready(self) -> None:
-        """Leave out what Django closes around every request.
+        """Let every connection go to the database that serves; leave out what Django closes around every request.
 
         The clients of MongoDB and Redis pool their connections, drop dead ones and open new ones by themselves;
         asking every connection twice a request was a tenth of a heartbeat's work.
         """
+        from backend.core import serving  # noqa: PLC0415 - it needs the models
+
+        connection_created.connect(serving.follow_from_the_start, dispatch_uid="serving")
         request_started.disconnect(close_old_connections)
         request_finished.disconnect(close_old_connections)
         request_finished.disconnect(close_caches)

@@ -8,6 +8,7 @@ from django_redis.exceptions import ConnectionInterrupted
 from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
+from backend.core import serving
 from backend.core.mongo import client
 from backend.core.redis import out_of_reach
 
@@ -21,10 +22,14 @@ def alive() -> HttpResponse:
 
 
 def ready() -> HttpResponse:
-    """Answer 503 without MongoDB, and 200 with `degraded` naming Redis where it is configured and gone."""
+    """Answer 503 without MongoDB, and 200 with `degraded` naming Redis where it is configured and gone.
+
+    `status` says where the service is in maintenance.
+    """
     try:
         with pymongo.timeout(PATIENCE_SECONDS):
             client().admin.command("ping")
+            maintenance = serving.current().maintenance is not None
     except (PyMongoError, DatabaseError):
         return JsonResponse({"status": "unavailable", "failed": ["mongodb"]}, status=503, headers=NO_STORE)
     degraded = []
@@ -35,4 +40,6 @@ def ready() -> HttpResponse:
         gone = True
     if gone:
         degraded.append("redis")
-    return JsonResponse({"status": "ok", "degraded": degraded}, headers=NO_STORE)
+    # Ready all the same: taken out of the proxy's list, it could not tell anybody.
+    status = "maintenance" if maintenance else "ok"
+    return JsonResponse({"status": status, "degraded": degraded}, headers=NO_STORE)

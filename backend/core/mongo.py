@@ -24,4 +24,10 @@ def client() -> MongoClient[dict[str, Any]]:
 
 def namespace(name: str) -> str:
     """Return `database.collection`, as `MongoClient.bulk_write` names a collection."""
-    return f"{connection.settings_dict['NAME']}.{name}"
+    return f"{database_name()}.{name}"
+
+
+def database_name() -> str:
+    """Return the name of the product's database, which a restore may have changed (`core.serving`)."""
+    client()
+    return str(connection.database.name)

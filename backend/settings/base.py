@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "backend.core.page_middleware.Files",
     "backend.core.page_middleware.Sessions",
     "backend.core.page_middleware.Language",
+    "backend.core.maintenance.maintained",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "backend.core.page_middleware.Authentication",

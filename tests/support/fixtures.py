@@ -93,10 +93,14 @@ def gunicorn(transactional_db: None) -> Iterator[Callable[..., str]]:
 def commands(db: None, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[list[str]]]:
     """Give a context manager whose list fills with what is sent inside it, like `["find users"]`.
 
-    The release is read once before: every ten seconds some log-in asks for it, and no count may depend on which.
+    The release, and which database serves, are read once before: every so often somebody asks for them, and no count
+    may depend on who.
     """
+    from backend.core import serving  # noqa: PLC0415 - Django is set up by now
     from backend.releases import selectors as releases  # noqa: PLC0415 - Django is set up by now
 
+    monkeypatch.setattr(serving, "ASK_EVERY_SECONDS", 3600)
+    serving.current()
     monkeypatch.setattr(releases, "KEEP_SECONDS", 3600)
     releases.current_release()
     return command_log.log.watch

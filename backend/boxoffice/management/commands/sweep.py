@@ -18,8 +18,8 @@ from pymongo.errors import PyMongoError
 
 from backend.accounts.sessions import bury_again, end_superseded
 from backend.boxoffice import orders
-from backend.boxoffice.services.sweep import AT_ONCE, sweep
-from backend.core import clock, metrics
+from backend.boxoffice.services.sweep import AT_ONCE, Swept, sweep
+from backend.core import clock, metrics, serving
 
 EVERY_SECONDS = 2.0
 log = logging.getLogger(__name__)
@@ -49,10 +49,7 @@ class Command(BaseCommand):
             start_http_server(metrics_port)
         while True:
             try:
-                swept = sweep(now=clock.now())
-                end_superseded(clock.now())
-                bury_again(clock.now())
-                self._show(clock.now())
+                swept = self._round()
             except (PyMongoError, DatabaseError):
                 if once:
                     raise
@@ -67,6 +64,16 @@ class Command(BaseCommand):
             if once:
                 return
             time.sleep(EVERY_SECONDS)
+
+    def _round(self) -> Swept:
+        """Sweep once. In maintenance nothing is touched: a restore reads what is here."""
+        if serving.follow().maintenance is not None:
+            return Swept()
+        swept = sweep(now=clock.now())
+        end_superseded(clock.now())
+        bury_again(clock.now())
+        self._show(clock.now())
+        return swept
 
     def _show(self, now: datetime) -> None:
         """Say when a round ended, and what it left: how long the oldest lapsed hold has waited."""
