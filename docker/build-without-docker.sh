@@ -27,6 +27,7 @@ fi
 # The host's authorities are there during the build alone: a mirror may stand behind one of its own.
 buildah bud --isolation chroot --layers=false --ignorefile .dockerignore --volume /etc/ssl/certs:/etc/ssl/certs:ro \
   --build-arg "PYTHON_IMAGE=$base" --build-arg "PIP_INDEX_URL=${PIP_INDEX_URL:-https://pypi.org/simple}" \
+  --build-arg "APP_COMMIT=${APP_COMMIT:-$(git rev-parse HEAD 2> /dev/null || true)}" \
   --file docker/Dockerfile --tag "$name" .
 
 size() { podman image inspect --format '{{.Size}}' "$1" | awk '{ printf "%.0f MB", $1 / 1e6 }'; }

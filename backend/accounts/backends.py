@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from backend.accounts.models import User
 from backend.accounts.phones import normalised
 from backend.audit.services import record_security
-from backend.core import clock
+from backend.core import clock, metrics
 from backend.core.http import address_group, client_address
 from backend.core.redis import out_of_reach
 from backend.core.throttles import Bucket, Strikes, forgive, strike, take
@@ -28,10 +28,7 @@ class ManagerBackend(BaseBackend):
         if out_of_reach():  # only one count for all workers keeps guessing slow
             return None
         group = address_group(address)
-        wait = take(f"admin-address:{group}", Bucket(rate=0.5, burst=30)) or strike(
-            f"admin-phone:{phone}:{group}", Strikes(free=5, window=900)
-        )
-        if wait:
+        if _held_back(phone, group):
             return None
         user = User.objects.filter(phone=phone).first()
         if user is None:
@@ -53,6 +50,17 @@ class ManagerBackend(BaseBackend):
     def has_perm(self, user_obj: Any, perm: str, obj: object = None) -> bool:
         """Return whether the account's role has `perm`."""
         return isinstance(user_obj, User) and user_obj.has_perm(perm)
+
+
+def _held_back(phone: str, group: str) -> bool:
+    if take(f"admin-address:{group}", Bucket(rate=0.5, burst=30)):
+        limit = "sign_in_address"
+    elif strike(f"admin-phone:{phone}:{group}", Strikes(free=5, window=900)):
+        limit = "sign_in_phone"
+    else:
+        return False
+    metrics.held_back.labels(limit).inc()
+    return True
 
 
 def _copies(user: User) -> dict[str, Any]:

@@ -2,15 +2,23 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from backend.audit.words import Reason
 from backend.core.problems import Problem
 
 
 class LoginRefused(Problem):
-    """One answer for every reason; the reference leads a manager to the true one."""
+    """One answer for every reason; the reference leads a manager to the true one.
+
+    `reason` is for the server's own figures: it is no part of the answer.
+    """
 
     status, code = 401, "login_refused"
     title = _("The log-in was refused")
     detail = _("Give the reference to a manager, who sees the reason in the login log.")
+
+    def __init__(self, reason: Reason, *, reference: str) -> None:
+        super().__init__(reference=reference)
+        self.reason = reason
 
 
 class DeviceBound(Problem):

@@ -10,6 +10,7 @@ from django.conf import settings
 from redis import Redis
 from redis.exceptions import RedisError
 
+from backend.core import metrics
 from backend.core.redis import redis
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class _Debts:
         """Take these on; one thread of this process pays all."""
         with self.guard:
             self.ended.update(ended)
+            metrics.revocations_owed.set(len(self.ended))
             if self.payer is None:
                 self.payer = threading.Thread(target=self._pay, name="tombstones", daemon=True)
                 self.payer.start()
@@ -53,6 +55,7 @@ class _Debts:
                 continue
             with self.guard:
                 self.ended = {session: reason for session, reason in self.ended.items() if session not in owed}
+                metrics.revocations_owed.set(len(self.ended))
                 if not self.ended:
                     self.payer = None
                     log.warning("redis answers again: %d revocation(s) written", len(owed))

@@ -1,10 +1,13 @@
 """The core app."""
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core.cache import close_caches
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.db.backends.signals import connection_created
+
+from backend.core import metrics
 
 
 class CoreConfig(AppConfig):
@@ -22,6 +25,7 @@ class CoreConfig(AppConfig):
         from backend.core import serving  # noqa: PLC0415 - it needs the models
 
         connection_created.connect(serving.follow_from_the_start, dispatch_uid="serving")
+        metrics.tell_build(settings.APP_COMMIT)
         request_started.disconnect(close_old_connections)
         request_finished.disconnect(close_old_connections)
         request_finished.disconnect(close_caches)

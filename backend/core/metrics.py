@@ -6,11 +6,25 @@ pile up as workers are replaced.
 """
 
 import os
+import re
+from collections.abc import Iterable
 
 from prometheus_client import REGISTRY as THIS_PROCESS
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+    multiprocess,
+    values,
+)
 from pymongo import monitoring
 
+from backend import __version__
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # when a series began is nobody's question here
 DIRECTORY = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 if DIRECTORY and "WORKER_PLACE" in os.environ:
     values.ValueClass = values.MultiProcessValue(lambda: os.environ["WORKER_PLACE"])  # type: ignore[no-untyped-call]
@@ -25,26 +39,94 @@ COMMANDS = frozenset(
         *("endSessions", "killCursors"),
     }
 )
+WHY_NO_CONNECTION = ("timeout", "connectionError", "poolClosed")  # the driver's own words
+LIMITS = ("login_key", "login_phone", "login_address", "sign_in_phone", "sign_in_address")
+COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
+
+def counter(name: str, about: str, labels: tuple[str, ...], known: Iterable[tuple[str, ...]]) -> Counter:
+    """Return a counter that stands at 0 with each of the `known` values of its labels.
+
+    Prometheus sees no increase in a series that begins at 1: the first misuse of a token would be no event.
+    """
+    made = Counter(name, about, labels)
+    for each in known:
+        made.labels(*each)
+    return made
+
+
+# --- HTTP -----------------------------------------------------------------------------------------
 requests = Histogram(
     "cinema_http_request_seconds",
-    "Requests by route, method and class of status.",
+    "Requests by route, method and class of status; 429 apart.",
     ["route", "method", "status"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
+held_back = counter("cinema_held_back", "Tries that a limit held back.", ("limit",), [(limit,) for limit in LIMITS])
+
+# --- MongoDB --------------------------------------------------------------------------------------
 commands = Histogram(
     "cinema_mongo_command_seconds",
     "Commands of the database by name and result.",
     ["command", "result"],
     buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 2.5),
 )
+pool = Gauge("cinema_mongo_connections", "Connections that are open.", multiprocess_mode="livesum")
 connections = Gauge(
     "cinema_mongo_connections_in_use", "Connections that commands are using now.", multiprocess_mode="livesum"
 )
-log_ins = Counter("cinema_log_ins", "Log-ins by result.", ["result"])
-seats = Counter("cinema_seats", "Seats held, sold, and refused because another has them.", ["result"])
+waits = Histogram(
+    "cinema_mongo_connection_wait_seconds",
+    "How long a command waited for its connection, a new one's making included.",
+    buckets=(0.001, 0.01, 0.1, 1),
+)
+no_connection = counter(
+    "cinema_mongo_no_connection",
+    "Commands that got no connection, by why.",
+    ("reason",),
+    [(reason,) for reason in (*WHY_NO_CONNECTION, OTHER)],
+)
+
+# --- Redis ----------------------------------------------------------------------------------------
+redis_errors = Counter("cinema_redis_errors", "Calls that the state Redis did not answer, or refused.")
+redis_given_up = Gauge(
+    "cinema_redis_given_up", "Processes that go on without the state Redis.", multiprocess_mode="livesum"
+)
+
+revocations_owed = Gauge(
+    "cinema_revocations_owed", "Ended sessions that the state Redis has not heard of yet.", multiprocess_mode="livesum"
+)
+
+# --- Box office -----------------------------------------------------------------------------------
+seats = counter(
+    "cinema_seats",
+    "Seats held, sold, and refused because another has them.",
+    ("result",),
+    [("held",), ("sold",), ("refused",)],
+)
+holds = counter(
+    "cinema_holds",
+    "Holds, by what became of them.",
+    ("result",),
+    [("made",), ("paid",), ("cancelled",), ("expired",)],
+)
+
+# --- The sweeper ----------------------------------------------------------------------------------
 swept = Gauge("cinema_sweep_timestamp_seconds", "When the sweeper last finished a round.")
-oldest_order = Gauge("cinema_oldest_lapsed_order_seconds", "How long the oldest lapsed hold waits for the sweeper.")
+queue_ages = Gauge("cinema_queue_age_seconds", "How long the oldest waits of what the sweeper is to end.", ["queue"])
+
+log_ins_of_one_address = Gauge(
+    "cinema_log_ins_of_one_private_address_ratio",
+    "Part of the last hour's tries to log in that came from the commonest address, where that is a private one.",
+)
+
+# --- What runs ------------------------------------------------------------------------------------
+build = Gauge("cinema_build_info", "What runs: always 1.", ["version", "commit"], multiprocess_mode="livemax")
+
+
+def tell_build(commit: str) -> None:
+    """Show which release runs; a `commit` that is none, like that of a build without git, is `unknown`."""
+    build.labels(__version__, commit if COMMIT.fullmatch(commit) else "unknown").set(1)
 
 
 def exposition() -> bytes:
@@ -76,19 +158,31 @@ class CountCommands(monitoring.CommandListener):
 
 
 class CountConnections(monitoring.ConnectionPoolListener):
-    """Count the connections that are in use."""
+    """Count the connections that are open and in use, and how long commands waited for one."""
+
+    def connection_created(self, event: monitoring.ConnectionCreatedEvent) -> None:
+        """Count one more."""
+        pool.inc()
+
+    def connection_closed(self, event: monitoring.ConnectionClosedEvent) -> None:
+        """Count one less."""
+        pool.dec()
 
     def connection_checked_out(self, event: monitoring.ConnectionCheckedOutEvent) -> None:
-        """Count one more."""
+        """Count one more in use."""
         connections.inc()
+        waits.observe(event.duration or 0)
+
+    def connection_check_out_failed(self, event: monitoring.ConnectionCheckOutFailedEvent) -> None:
+        """Count a command that goes without."""
+        no_connection.labels(event.reason if event.reason in WHY_NO_CONNECTION else OTHER).inc()
 
     def connection_checked_in(self, event: monitoring.ConnectionCheckedInEvent) -> None:
-        """Count one less."""
+        """Count one less in use."""
         connections.dec()
 
     def pool_created(self, event: monitoring.PoolCreatedEvent) -> None:
         """Say nothing of it; nor of the rest."""
 
     pool_ready = pool_cleared = pool_closed = pool_created  # type: ignore[assignment]
-    connection_created = connection_ready = connection_closed = pool_created  # type: ignore[assignment]
-    connection_check_out_started = connection_check_out_failed = pool_created  # type: ignore[assignment]
+    connection_ready = connection_check_out_started = pool_created  # type: ignore[assignment]

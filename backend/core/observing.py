@@ -13,8 +13,7 @@ from backend.core.logs import current_request
 
 log = logging.getLogger("backend.requests")
 GetResponse = Callable[[HttpRequest], HttpResponse]
-RESULTS_OF_LOG_IN = {200: "success", 202: "pending", 401: "refused", 429: "throttled"}
-LOG_IN = "api/v2/login"
+TOO_MANY = 429
 
 
 def route_of(request: HttpRequest) -> str:
@@ -57,8 +56,7 @@ def figures(request: HttpRequest) -> HttpResponse:
 def _note(request: HttpRequest, status: int, seconds: float) -> None:
     route = route_of(request)
     method = request.method if request.method in metrics.METHODS else metrics.OTHER
-    metrics.requests.labels(route, method, f"{status // 100}xx").observe(seconds)
-    if route == LOG_IN and method == "POST":
-        metrics.log_ins.labels(RESULTS_OF_LOG_IN.get(status, metrics.OTHER)).inc()
+    group = "429" if status == TOO_MANY else f"{status // 100}xx"
+    metrics.requests.labels(route, method, group).observe(seconds)
     if request.path_info not in {"/healthz", "/readyz"}:  # every few seconds, and nobody asks
         log.info("answered", extra={"status": status, "milliseconds": round(seconds * 1000, 1)})

@@ -12,6 +12,8 @@ from redis import Redis
 from redis.commands.core import Script
 from redis.exceptions import RedisError
 
+from backend.core import metrics
+
 log = logging.getLogger(__name__)
 LOST_SECONDS = 2.0  # how long nobody waits for it again
 
@@ -50,11 +52,14 @@ def reachable() -> Redis | None:
 def lost() -> None:
     """Take it that Redis does not answer, or takes no writes, for the next moment."""
     _lost.until = time.monotonic() + LOST_SECONDS
+    metrics.redis_errors.inc()
+    metrics.redis_given_up.set(1)
 
 
 def found() -> None:
     """Take it that Redis is there again."""
     _lost.until = 0
+    metrics.redis_given_up.set(0)
 
 
 def out_of_reach() -> bool:

@@ -220,6 +220,7 @@ IDEMPOTENCY_TAKEOVER_SECONDS = 30  # a request that has not answered by then has
 
 # --- Figures for Prometheus -------------------------------------------------------------------------
 METRICS_PORT = env.number("METRICS_PORT", 0)  # on which gunicorn listens too, for `/metrics` alone; 0: nowhere
+APP_COMMIT = env.text("APP_COMMIT")  # the image's build names it
 
 # --- Logs -----------------------------------------------------------------------------------------
 LOGGING: dict[str, Any] = {

@@ -4,10 +4,10 @@ from typing import Any
 
 from bson import ObjectId
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from backend.accounts import sessions
+from backend.accounts import figures, sessions
 from backend.accounts.api.base import OpenView, StaffAPIView, no_content
 from backend.accounts.api.shapes import (
     BoundDevice,
@@ -26,7 +26,7 @@ from backend.accounts.api.shapes import (
 )
 from backend.accounts.dpop import verify
 from backend.accounts.phones import required_phone
-from backend.accounts.services.attempt import Attempt, Waiting
+from backend.accounts.services.attempt import Attempt, LoggedIn, Waiting
 from backend.accounts.services.login import log_in
 from backend.accounts.services.refresh import refresh
 from backend.accounts.services.web_session import issue_code
@@ -61,20 +61,9 @@ class LoginView(OpenView):
         problems=(400, 401, 413, 415, 426, 429, 503),
     )
     def post(self, request: Any) -> HttpResponse:
-        plain = django_request(request)
-        now = clock.now()
-        wanted = parse(plain, LoginIn)
-        attempt = Attempt(
-            phone=required_phone(wanted.phone),
-            machine_code=wanted.machine_code,
-            device_name=wanted.device.name,
-            os=wanted.device.os,
-            client_version=wanted.device.client_version,
-            address=client_address(plain),
-            proof=verify(plain, now=now),
-            activation_code=wanted.activation_code,
-        )
-        done = log_in(attempt, now=now)
+        with figures.log_in() as note:
+            done = self._log_in(django_request(request))
+            note(done)
         if isinstance(done, Waiting):
             waiting = WaitingAnswer(status="pending", reference=done.reference, retry_after=done.retry_after)
             return json_answer(waiting, status=202)
@@ -95,6 +84,21 @@ class LoginView(OpenView):
                 "session": session_info(done.session["_id"], done.session["startedAt"], done.session["expiresAt"]),
             }
         )
+
+    def _log_in(self, plain: HttpRequest) -> LoggedIn | Waiting:
+        now = clock.now()
+        wanted = parse(plain, LoginIn)
+        attempt = Attempt(
+            phone=required_phone(wanted.phone),
+            machine_code=wanted.machine_code,
+            device_name=wanted.device.name,
+            os=wanted.device.os,
+            client_version=wanted.device.client_version,
+            address=client_address(plain),
+            proof=verify(plain, now=now),
+            activation_code=wanted.activation_code,
+        )
+        return log_in(attempt, now=now)
 
 
 class RefreshView(OpenView):

@@ -10,6 +10,7 @@ from backend.accounts.binding_documents import device_document
 from backend.accounts.dpop import Proof
 from backend.accounts.surroundings import Surroundings, alert_of_new_key
 from backend.audit.services import login_log
+from backend.audit.words import Reason
 
 Document = dict[str, Any]
 
@@ -86,3 +87,4 @@ class LoggedIn:
     user: Document
     device: Document
     session: Document
+    reason: Reason = Reason.KNOWN

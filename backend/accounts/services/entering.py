@@ -127,7 +127,7 @@ def bind_and_enter(attempt: Attempt, user: Document, around: Surroundings, *, no
         return None
     _bury_former(user)
     replay.expect({**user, "device": device}, session=session["_id"])
-    return _logged_in(user, device, session, now=now)
+    return _logged_in(user, device, session, now=now, reason=Reason.BOUND)
 
 
 def _opened(session: Document, log: Document) -> tuple[InsertOne[Document], InsertOne[Document]]:
@@ -148,11 +148,13 @@ def _bury_former(user: Document) -> None:
         replay.bury({former: "logged_in_elsewhere"})
 
 
-def _logged_in(user: Document, device: Document, session: Document, *, now: datetime) -> LoggedIn:
+def _logged_in(
+    user: Document, device: Document, session: Document, *, now: datetime, reason: Reason = Reason.KNOWN
+) -> LoggedIn:
     """Give out the tokens of the new session."""
     ends = session["expiresAt"]
     tokens = issue_pair(session=session["_id"], key=device["keyThumbprint"], generation=1, at=now, ends=ends)
-    return LoggedIn(tokens=tokens, user=user, device=device, session=session)
+    return LoggedIn(tokens=tokens, user=user, device=device, session=session, reason=reason)
 
 
 def _condition_and_change(

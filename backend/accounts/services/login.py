@@ -22,6 +22,7 @@ from backend.accounts.services.attempt import Attempt, LoggedIn, Waiting
 from backend.accounts.services.ordered import write_in_order
 from backend.accounts.surroundings import Surroundings, look_around
 from backend.audit.words import Reason
+from backend.core import metrics
 from backend.core.http import address_group
 from backend.core.ids import id_named
 from backend.core.ids import reference as new_reference
@@ -117,14 +118,17 @@ def _admit(attempt: Attempt, user: Document | None, *, wait: float | None, now: 
     said. All others (`wait` is None) share one per phone, known or not, and a ceiling per address.
     """
     limits: dict[str, Any] = settings.LOGIN_THROTTLES
+    limit = "login_key"
     if wait is None:
-        per_minute = limits["address_failures"]
+        limit, per_minute = "login_address", limits["address_failures"]
         wait = take(f"login-address:{address_group(attempt.address)}", Bucket(rate=per_minute / 60, burst=per_minute))
         if not wait:
             wait = strike(_phone_key(attempt), Strikes(limits["free_failures"], limits["failure_window"]))
             if wait:
+                metrics.held_back.labels("login_phone").inc()
                 raise TooManyAttempts(wait, reference=_reference_of_waiting(attempt, user, now))
     if wait:
+        metrics.held_back.labels(limit).inc()
         raise TooManyAttempts(wait)
 
 
@@ -184,7 +188,7 @@ def _refused(
     write_in_order(
         [InsertOne(log, namespace=namespace("loginLogs")), *attempt.alerts(user, around, reference=reference, now=now)]
     )
-    return LoginRefused(reference=reference)
+    return LoginRefused(reason, reference=reference)
 
 
 def _wait(

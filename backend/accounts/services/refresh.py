@@ -8,7 +8,7 @@ from bson import ObjectId
 from django.conf import settings
 from pymongo.errors import DuplicateKeyError
 
-from backend.accounts import replay
+from backend.accounts import figures, replay
 from backend.accounts.dpop import Proof
 from backend.accounts.errors import InvalidToken, SessionRevoked
 from backend.accounts.sessions import checked, end
@@ -33,6 +33,7 @@ def refresh(*, token: str, proof: Proof, idempotency_key: str | None, address: s
     sid, generation = ObjectId(claims["sid"]), claims["gen"]
     replay.spend(proof, now=now)
     if claims["cnf"].get("jkt") != proof.key:
+        figures.misused_tokens.labels("other_key").inc()
         _note("refresh_with_other_key", sid, proof, address, now)
         raise InvalidToken
     rotation_key = digest(idempotency_key) if idempotency_key else None
@@ -75,6 +76,7 @@ def _why_not(session: Document, generation: int, proof: Proof, address: str, now
         return str(session["endReason"])
     if session["generation"] == generation:
         return "expired" if session["expiresAt"] <= now else "idle"
+    figures.misused_tokens.labels("reused").inc()
     end(session["_id"], reason="refresh_reused", now=now)
     _note("refresh_reused", session["_id"], proof, address, now)
     return "refresh_reused"

@@ -8,6 +8,7 @@ from bson import ObjectId
 from backend.boxoffice import orders, seatmap
 from backend.boxoffice.errors import AlreadyPaid, HoldExpired
 from backend.boxoffice.permissions import require_change, require_sight
+from backend.core import metrics
 from backend.core.actor import Actor
 
 Document = dict[str, Any]
@@ -26,6 +27,7 @@ def cancel_order(*, order: ObjectId, by: Actor, now: datetime) -> Document:
     staff = {**by.staff(), **by.machine()}
     if orders.state_at(current, now) == orders.HELD and orders.cancel(order, by=staff, now=now):
         current = {**current, "state": orders.CANCELLED, "releasing": True}
+        metrics.holds.labels("cancelled").inc()
     elif current["state"] == orders.HELD:  # someone else was faster, or time was
         current = orders.find(order) or current
     state = orders.state_at(current, now)

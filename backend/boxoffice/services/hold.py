@@ -62,6 +62,7 @@ def hold_seats(
         seatmap.release(showtime, wanted, order=key.order_id)
     else:
         metrics.seats.labels("held").inc(len(wanted))
+        metrics.holds.labels("made").inc()
     return kept
 
 

@@ -64,6 +64,7 @@ def pay_order(
     paid = orders.pay(held, payment, lambda: _tickets(held), now=now) if sold else None
     if paid:
         metrics.seats.labels("sold").inc(len(seats))
+        metrics.holds.labels("paid").inc()
     return paid or _lost_race(order, key, now=now)
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from backend.boxoffice import orders, seatmap
 from backend.boxoffice.services.cancel import free_seats
+from backend.core import metrics
 
 AT_ONCE = 200
 
@@ -30,6 +31,7 @@ def sweep(*, now: datetime) -> Swept:
     expired = 0
     for order in orders.overdue(now, limit=AT_ONCE):
         if orders.expire(order["_id"], now=now):
+            metrics.holds.labels("expired").inc()
             free_seats(order)
             expired += 1
     finished = 0
@@ -43,3 +45,14 @@ def sweep(*, now: datetime) -> Swept:
         if seatmap.drop_lapsed(document, alive, now=now):
             claims += len(lapsed - alive)
     return Swept(expired=expired, finished=finished, claims=claims)
+
+
+def queue_ages(now: datetime) -> dict[str, float]:
+    """Return for each queue how many seconds its oldest waits for the sweeper, 0 where nothing does."""
+    waiting = {
+        "lapsed_holds": [order["expiresAt"] for order in orders.overdue(now, limit=AT_ONCE)],
+        "unfreed_seats": [
+            order.get("cancelledAt") or order.get("expiredAt") or now for order in orders.releasing(limit=AT_ONCE)
+        ],
+    }
+    return {queue: (now - min(since, default=now)).total_seconds() for queue, since in waiting.items()}

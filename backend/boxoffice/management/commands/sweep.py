@@ -7,7 +7,7 @@ of the same account did not end.
 import logging
 import time
 from argparse import ArgumentParser
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from prometheus_client import start_http_server
 from pymongo.errors import PyMongoError
 
 from backend.accounts.sessions import bury_again, end_superseded
-from backend.boxoffice import orders
-from backend.boxoffice.services.sweep import AT_ONCE, Swept, sweep
+from backend.audit.selectors import share_of_one_private_address
+from backend.boxoffice.services.sweep import Swept, queue_ages, sweep
 from backend.core import clock, metrics, serving
 
 EVERY_SECONDS = 2.0
+LOG_INS_EVERY = timedelta(minutes=1)
 log = logging.getLogger(__name__)
 
 
@@ -29,6 +30,7 @@ class Command(BaseCommand):
     """End lapsed holds and finish what a crash left. Two at once are harmless."""
 
     help = "Ends lapsed holds and finishes what a crash left, every 2 seconds."
+    look_at_log_ins_from = datetime.min.replace(tzinfo=UTC)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the options."""
@@ -76,7 +78,10 @@ class Command(BaseCommand):
         return swept
 
     def _show(self, now: datetime) -> None:
-        """Say when a round ended, and what it left: how long the oldest lapsed hold has waited."""
-        ages = [(now - order["expiresAt"]).total_seconds() for order in orders.overdue(now, limit=AT_ONCE)]
-        metrics.oldest_order.set(max(ages, default=0))
+        """Say when a round ended, what it left, and, once a minute, where log-ins come from."""
+        for queue, age in queue_ages(now).items():
+            metrics.queue_ages.labels(queue).set(age)
+        if now >= self.look_at_log_ins_from:
+            metrics.log_ins_of_one_address.set(share_of_one_private_address(now))
+            self.look_at_log_ins_from = now + LOG_INS_EVERY
         metrics.swept.set(now.timestamp())
