@@ -61,6 +61,11 @@ def _showtimes() -> list[ObjectId]:
     return sorted(mapped | set(kept_orders.orders().distinct("showtime")))
 
 
+def breaches_of(showtime: ObjectId, *, now: datetime) -> list[Breach]:
+    """Return the breaches of one showtime, in order."""
+    return sorted(_of_showtime(showtime, now))
+
+
 def _of_showtime(showtime: ObjectId, now: datetime) -> set[Breach]:
     # The map first: an order that is paid after it was read can only look better, never worse.
     taken = seatmap.taken(showtime)

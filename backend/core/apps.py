@@ -7,6 +7,8 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.db.backends.signals import connection_created
 
+from backend.core import serving
+
 from backend.core import metrics
 
 
@@ -22,8 +24,6 @@ class CoreConfig(AppConfig):
         The clients of MongoDB and Redis pool their connections, drop dead ones and open new ones by themselves;
         asking every connection twice a request was a tenth of a heartbeat's work.
         """
-        from backend.core import serving  # noqa: PLC0415 - it needs the models
-
         connection_created.connect(serving.follow_from_the_start, dispatch_uid="serving")
         metrics.tell_build(settings.APP_COMMIT)
         request_started.disconnect(close_old_connections)

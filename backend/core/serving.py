@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib.contenttypes.models import ContentType
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
 from pymongo import MongoClient
 from pymongo import timeout as within
@@ -158,6 +157,8 @@ def using(database: str) -> Iterator[None]:
 def _point(database: str) -> None:
     server = client()
     if connection.database.name != database:  # type: ignore[attr-defined]
+        from django.contrib.contenttypes.models import ContentType  # noqa: PLC0415 - models come later than this module
+
         connection.database = server[database]  # type: ignore[attr-defined]
         ContentType.objects.clear_cache()  # the ids are the other database's
 

@@ -38,17 +38,19 @@ class Lost(Exception):
 
 
 @contextmanager
-def held(name: str, *, wait: float) -> Iterator[None]:
+def held(name: str, *, wait: float, leases: Leases | None = None) -> Iterator[None]:
     """Hold the lease `name` for the length of the block; it is renewed meanwhile, by a thread.
 
     Args:
         name: what is leased, `migration`.
         wait: for how many seconds to wait for another holder.
+        leases: where leases are kept; the collection of that name without it.
 
     Raises Held where another has it longer than that. Where it cannot be renewed the block is interrupted, and Lost
     is raised: what it does must be such that it can be done again from any point.
     """
-    leases, holder = collection("leases"), f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+    leases = collection("leases") if leases is None else leases
+    holder = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
     give_up = time.monotonic() + wait
     while not take(leases, name, holder):
         other = leases.find_one({"_id": name})

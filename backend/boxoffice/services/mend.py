@@ -1,6 +1,5 @@
 """Mend what can be mended without deciding about money: free seats nobody has, take seats that were paid for."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -21,10 +20,12 @@ def mend_seats(*, now: datetime) -> None:
     """
     sweep(now=now)
     for showtime in orders.orders().distinct("showtime"):
-        _mend(showtime, list(orders.orders().find({"showtime": showtime})), now=now)
+        mend_showtime(showtime, now=now)
 
 
-def _mend(showtime: ObjectId, of_showtime: Sequence[Document], *, now: datetime) -> None:
+def mend_showtime(showtime: ObjectId, *, now: datetime) -> None:
+    """Bring the seat map of one showtime in line with its orders, as `mend_seats` does with all."""
+    of_showtime = list(orders.orders().find({"showtime": showtime}))
     taken = seatmap.taken(showtime)
     known = {order["_id"]: order for order in of_showtime}
     for order in {seat["order"] for seat in taken.values()}:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import IO
 
 from django.conf import settings
-from django.db import connection
 from pymongo.errors import PyMongoError
 
-from backend.core.mongo import client
+from backend.core import serving
+from backend.core.mongo import client, database_name
 from backend.ops.backup import archive, shelf
 from backend.ops.backup.errors import BackupError, Damaged
 from backend.ops.backup.manifest import Manifest
@@ -34,12 +34,12 @@ def back_up(directory: Path, *, retention: Retention | None, now: datetime, prog
 
     Raises BackupError; then nothing new is in `directory` and nothing old is gone.
     """
-    database = connection.settings_dict["NAME"]
+    database = database_name()
     recipient = recipient_of(settings.BACKUP_AGE_RECIPIENT) if settings.BACKUP_AGE_RECIPIENT else None
     target = shelf.path_of(directory, now, encrypted=recipient is not None)
 
     def write(stream: IO[bytes]) -> Manifest:
-        scratch = scratch_of(database)
+        scratch = scratch_of(serving.first_name())
         return archive.write(
             stream, client(), database, scratch=scratch, spool_in=directory, taken_at=now, progress=progress
         )

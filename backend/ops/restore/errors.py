@@ -1,0 +1,5 @@
+"""What stops a restore: one clear sentence, and the live database is as it was."""
+
+
+class NotRestored(Exception):
+    """Nothing was switched; the message says why and what to do."""

@@ -1,0 +1,1 @@
+"""Restoring over live data."""

@@ -1,0 +1,398 @@
+"""After a restore of yesterday's backup: nobody has back what was taken from him today, and no seat is sold twice."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from django.apps import apps
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import Client
+from django_mongodb_backend.models import EmbeddedModel
+
+from backend.accounts.roles import ROLES
+from backend.accounts.services import binding, managing
+from backend.boxoffice.ledger import breaches
+from backend.core import clock, serving
+from backend.core.mongo import client, collection, database_name
+from backend.core.redis import redis
+from backend.ops.restore import carrying
+from tests.factories import make_showtime, make_staff
+from tests.support.chain import actor
+from tests.support.till import Till
+
+BackUp = Callable[[], Path]
+Restore = Callable[..., None]
+PASSWORD = "a long enough password"
+
+
+@pytest.fixture
+def seller(live: str, make_till: Any) -> Till:
+    """A seller who worked yesterday, and today."""
+    return make_till(make_staff()).log_in()
+
+
+def test_a_seat_sold_today_is_not_sold_again(seller: Till, backed_up: BackUp, restore: Restore) -> None:
+    showtime = make_showtime()
+    seller.sell(showtime, "1-1")
+    file = backed_up()
+    order = seller.sell(showtime, "1-2")
+
+    restore(file)
+
+    seller.log_in()
+    assert seller.try_hold(showtime, "1-2").json()["code"] == "seats_taken"
+    assert seller.get(f"/api/v2/orders/{order['id']}").json()["tickets"] == order["tickets"]
+    seller.sell(showtime, "1-3")
+    assert breaches(clock=clock.now, pause=0) == []
+
+
+def test_it_is_without_the_carrying_over(
+    seller: Till, backed_up: BackUp, restore: Restore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: with that guard off the same seat is sold a second time."""
+    showtime = make_showtime()
+    seller.sell(showtime, "1-1")
+    file = backed_up()
+    seller.sell(showtime, "1-2")
+    monkeypatch.setattr(carrying, "carry", lambda *_args: 0)
+
+    restore(file)
+
+    seller.log_in()
+    seller.sell(showtime, "1-2")
+
+
+def test_a_seller_disabled_today_and_an_unbound_machine_stay_out(
+    live: str, make_till: Any, backed_up: BackUp, restore: Restore
+) -> None:
+    disabled, unbound, moved = (make_till(make_staff()).log_in() for _ in range(3))
+    file = backed_up()
+    disable(disabled)
+    unbind(unbound)
+    collection("users").update_one({"phone": moved.phone}, {"$set": {"role": "checker"}})
+
+    restore(file)
+
+    assert disabled.try_log_in().json()["code"] == "login_refused"
+    assert unbound.try_log_in().json()["code"] == "login_refused"
+    assert moved.log_in().get("/api/v2/session").json()["user"]["role"] == "checker"
+
+
+def test_a_machine_bound_and_an_account_made_today_stay(
+    live: str, make_till: Any, backed_up: BackUp, restore: Restore
+) -> None:
+    first = make_till(make_staff())
+    file = backed_up()
+    first.log_in()
+    second = make_till(make_staff()).log_in()
+
+    restore(file)
+
+    first.log_in()
+    second.log_in()
+    other = make_till(first.phone).try_log_in()
+    assert other.json()["code"] == "login_refused"  # the window that was open yesterday is spent
+
+
+def test_old_sessions_are_dead_whatever_redis_holds(seller: Till, backed_up: BackUp, restore: Restore) -> None:
+    file = backed_up()
+    assert seller.get("/api/v2/session").status_code == 200
+    since = make_till_like(seller).log_in()  # a session that the backup never saw, with its copy in Redis
+    assert since.get("/api/v2/session").status_code == 200
+    assert redis().keys("live:*")  # type: ignore[union-attr]
+
+    restore(file)
+
+    assert redis().keys("live:*") == []  # type: ignore[union-attr]
+    for till in (seller, since):
+        answer = till.get("/api/v2/session")
+        assert (answer.status_code, answer.json()["code"]) == (401, "session_revoked")
+    assert since.refresh().status_code == 401
+
+
+def test_a_manager_signs_in_anew(live: str, backed_up: BackUp, restore: Restore, client: Client) -> None:
+    manager = make_staff("manager", password=PASSWORD)
+    assert sign_in(client, manager.phone)
+    file = backed_up()
+
+    restore(file)
+
+    assert client.get("/admin/").status_code == 302
+    assert sign_in(client, manager.phone)
+
+
+def test_todays_logs_are_there(seller: Till, backed_up: BackUp, restore: Restore) -> None:
+    file = backed_up()
+    unbind(seller)
+    seller.try_log_in()
+    before = logs()
+
+    restore(file)
+
+    assert {name: ids for name, ids in logs().items() if not before[name] <= ids} == {}
+    assert collection("securityLogs").count_documents({"event": "database_restored"}) == 1
+
+
+def test_a_payment_sent_again_gets_its_first_answer(seller: Till, backed_up: BackUp, restore: Restore) -> None:
+    showtime = make_showtime()
+    file = backed_up()
+    order = seller.hold(showtime, "2-2")
+    paid = seller.pay(order, idempotency_key="a press")
+
+    restore(file)
+
+    assert seller.log_in().pay(order, idempotency_key="a press") == paid
+
+
+def test_what_a_till_saw_of_a_map_is_never_taken_for_the_new_one(
+    seller: Till, backed_up: BackUp, restore: Restore
+) -> None:
+    showtime = make_showtime()
+    seller.sell(showtime, "1-1")
+    file = backed_up()
+    seen = seller.get(f"/api/v2/showtimes/{showtime['_id']}/seat-map").headers["ETag"]
+
+    restore(file)
+
+    again = seller.log_in().get(f"/api/v2/showtimes/{showtime['_id']}/seat-map", headers={"If-None-Match": seen})
+    assert again.status_code == 200
+
+
+def test_what_was_lost_comes_back(seller: Till, backed_up: BackUp, restore: Restore) -> None:
+    showtime = make_showtime()
+    order = seller.sell(showtime, "1-1")
+    file = backed_up()
+    collection("films").drop()
+    collection("showtimes").drop()
+    collection("orders").delete_one({"_id": ObjectId(order["id"])})
+
+    restore(file)
+
+    seller.log_in()
+    assert seller.get(f"/api/v2/orders/{order['id']}").json()["state"] == "paid"
+    assert seller.seat_states(showtime, "1-1") == ["sold"]
+    call_command("create_indexes", check=True)
+
+
+def test_a_backup_of_an_earlier_release_is_migrated(
+    seller: Till, backed_up: BackUp, restore: Restore, live: str
+) -> None:
+    last = {"app": "accounts", "name": "0003_reference_index"}
+    done = collection("django_migrations").find_one_and_delete(last)
+    collection("deviceBindings").drop_index("reference_1")
+    file = backed_up()
+    assert done is not None
+    collection("django_migrations").insert_one(done)
+    call_command("create_indexes", verbosity=0)
+
+    restore(file)
+
+    assert collection("django_migrations").count_documents(last) == 1
+    call_command("create_indexes", check=True)
+
+
+# --- where the former database cannot be read -----------------------------------------------------------------------
+def test_without_the_former_database_every_machine_needs_approval(
+    live: str, make_till: Any, backed_up: BackUp, restore: Restore, client: Client
+) -> None:
+    chief, other = (make_staff("chain_manager", password=PASSWORD) for _ in range(2))
+    disabled, unbound = (make_till(make_staff()).log_in() for _ in range(2))
+    file = backed_up()
+    disable(disabled)
+    unbind(unbound)
+
+    restore(file, without_former=True, manager=[chief.phone])
+
+    for till in (disabled, unbound):
+        assert till.try_log_in().status_code == 202
+    assert not sign_in(client, other.phone)
+    assert sign_in(client, chief.phone)
+    assert collection("deviceBindings").count_documents({"state": "active"}) == 0
+
+
+def test_without_it_the_showtimes_stay_closed_until_a_manager_opens_them_by_name(
+    live: str, make_till: Any, backed_up: BackUp, restore: Restore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chief = make_staff("chain_manager", password=PASSWORD)
+    till = make_till(make_staff()).log_in()
+    showtime, other = make_showtime(), make_showtime()
+    until = {each["_id"]: each["salesEndAt"] for each in (showtime, other)}
+    file = backed_up()
+    till.sell(showtime, "1-1")
+
+    restore(file, without_former=True, manager=[chief.phone])
+
+    assert capsys.readouterr().out.count("Closed for sale: ") == 2
+    approve(till)
+    assert till.log_in().try_hold(showtime, "1-1").json()["code"] == "sales_closed"
+
+    call_command("reconcile_sales", open=[str(other["_id"])])
+
+    till.hold(other, "1-1")
+    assert collection("showtimes").find_one({"_id": other["_id"]})["salesEndAt"] == until[other["_id"]]
+    assert till.try_hold(showtime, "1-1").json()["code"] == "sales_closed"
+    assert collection("changeLog").count_documents({"action": "showtime_opened", "target": str(other["_id"])}) == 1
+
+
+def test_a_former_database_that_turns_up_reconciles_them(
+    live: str, make_till: Any, backed_up: BackUp, restore: Restore
+) -> None:
+    chief = make_staff("chain_manager", password=PASSWORD)
+    till = make_till(make_staff()).log_in()
+    showtime = make_showtime()
+    file = backed_up()
+    sold = till.sell(showtime, "1-1")
+    restore(file, without_former=True, manager=[chief.phone])
+
+    call_command("reconcile_sales", source=live)
+
+    approve(till)
+    assert till.log_in().try_hold(showtime, "1-1").json()["code"] == "seats_taken"
+    till.sell(showtime, "1-2")
+    assert till.get(f"/api/v2/orders/{sold['id']}").json()["tickets"] == sold["tickets"]
+    assert breaches(clock=clock.now, pause=0) == []
+
+
+def test_somebody_must_be_able_to_approve(live: str, backed_up: BackUp, restore: Restore) -> None:
+    file = backed_up()
+
+    with pytest.raises(CommandError, match="--manager"):
+        restore(file, without_former=True)
+
+    assert database_name() == live
+    assert serving.read(client()).maintenance is None
+
+
+# --- what refuses, and touches nothing ------------------------------------------------------------------------------
+def test_it_asks_before_it_replaces(
+    seller: Till, backed_up: BackUp, restore: Restore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = backed_up()
+    monkeypatch.setattr("builtins.input", lambda _question: "no")
+
+    with pytest.raises(CommandError, match="Nothing was done"):
+        restore(file, yes=False)
+    assert seller.get("/api/v2/session").status_code == 200
+
+    monkeypatch.setattr("builtins.input", lambda _question: "yes")
+    restore(file, yes=False)
+    assert seller.get("/api/v2/session").status_code == 401
+
+
+def test_a_ledger_that_does_not_agree_switches_nothing(
+    seller: Till, backed_up: BackUp, restore: Restore, live: str
+) -> None:
+    seller.sell(make_showtime(), "1-1")
+    file = backed_up()
+    collection("seatMaps").update_many({}, {"$unset": {"seats.1-1": ""}})
+
+    with pytest.raises(CommandError, match="do not agree"):
+        restore(file)
+
+    nothing_happened(live)
+    assert seller.get("/api/v2/session").status_code == 200
+
+
+def test_a_damaged_backup_does_not_even_begin(
+    seller: Till, backed_up: BackUp, restore: Restore, live: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = backed_up()
+    file.write_bytes(file.read_bytes()[:-100])
+    monkeypatch.setattr(serving, "enter_maintenance", None)
+
+    with pytest.raises(CommandError, match="cannot be used"):
+        restore(file)
+
+    nothing_happened(live)
+
+
+def test_what_the_last_restore_kept_is_not_dropped_unasked(
+    seller: Till, backed_up: BackUp, restore: Restore, live: str
+) -> None:
+    file = backed_up()
+    client()[f"{live}_b"]["users"].insert_one({"name": "somebody's"})
+
+    with pytest.raises(CommandError, match="is not empty"):
+        restore(file)
+    assert client()[f"{live}_b"]["users"].count_documents({}) == 1
+
+    restore(file, drop=True)
+    assert database_name() == f"{live}_b"
+    assert live in client().list_database_names()  # and this one is kept now
+    kept = serving.read(client()).kept
+    assert kept is not None
+    assert kept.database == live
+
+
+def test_one_can_be_looked_at_beside_the_live_one(
+    seller: Till, backed_up: BackUp, restore: Restore, live: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = backed_up()
+    try:
+        restore(file, target_db=f"{live}_look")
+        assert "its ledger agrees" in capsys.readouterr().out
+        assert client()[f"{live}_look"]["users"].count_documents({}) == collection("users").count_documents({})
+        with pytest.raises(CommandError, match="not empty"):
+            restore(file, target_db=f"{live}_look")
+        restore(file, target_db=f"{live}_look", drop=True)
+    finally:
+        client().drop_database(f"{live}_look")
+    with pytest.raises(CommandError, match="name another"):
+        restore(file, target_db=live, drop=True)
+    nothing_happened(live)
+    assert seller.get("/api/v2/session").status_code == 200
+
+
+def test_every_collection_of_the_product_has_its_rule() -> None:
+    """A collection that is in no list is one that nobody thought about."""
+    models = apps.get_models(include_auto_created=True)
+    tables = {model._meta.db_table for model in models if not issubclass(model, EmbeddedModel)}
+    as_backed_up = {
+        "auth_group",
+        "auth_group_permissions",
+        "auth_permission",
+        "django_content_type",
+    }
+
+    assert tables == {*carrying.RULES, *carrying.MARKS, *carrying.EMPTIED, *as_backed_up} - {"leases"}
+
+
+def nothing_happened(live: str) -> None:
+    said = serving.read(client())
+    assert (said.database, said.maintenance, said.filling) == (live, None, "")
+    assert f"{live}_b" not in client().list_database_names()
+
+
+def disable(till: Till) -> None:
+    user = collection("users").find_one({"phone": till.phone})
+    managing.change_account(user["_id"], changes={"status": "disabled"}, by=None, now=clock.now())
+
+
+def unbind(till: Till) -> None:
+    user = collection("users").find_one({"phone": till.phone})
+    managing.unbind_device(user["_id"], reason="lost", by=None, now=clock.now())
+
+
+def approve(till: Till) -> None:
+    """Let the till's machine wait, and let a manager approve it."""
+    reference = till.try_log_in().json()["reference"]
+    row = collection("deviceBindings").find_one({"reference": reference})
+    binding.approve_binding(row["_id"], by=actor("chain_manager", rank=ROLES["chain_manager"].rank), now=clock.now())
+
+
+def make_till_like(till: Till) -> Till:
+    """Return another till object of the same person on the same machine."""
+    return Till(till.send, origin=till.origin, phone=till.phone, key=till.key, machine_code=till.machine_code)
+
+
+def logs() -> dict[str, set[ObjectId]]:
+    return {name: set(collection(name).distinct("_id")) for name in carrying.LOGS}
+
+
+def sign_in(client: Client, phone: str) -> bool:
+    client.cookies.clear()
+    client.post("/admin/login/", {"username": phone, "password": PASSWORD, "next": "/admin/"})
+    return client.get("/admin/").status_code == 200
