@@ -52,12 +52,19 @@ for name in admin_password secret_key; do
   random | keep "grafana_$name" $GRAFANA
 done
 
+for name in key_id secret_key; do
+  : | keep "offsite_$name" $APP # empty: there is none
+done
+
 nobody_is_told=http://127.0.0.1:9/
 printf %s "$nobody_is_told" | keep alert_webhook_url $NOBODY
 if [ "$(value alert_webhook_url)" = "$nobody_is_told" ]; then
   echo "Still to come: in $directory/alert_webhook_url the address that alerts are sent to. Until then nobody is told." >&2
 fi
 
+if [ -n "$(setting BACKUP_OFFSITE_ENDPOINT)" ] && [ ! -s "$directory/offsite_secret_key" ]; then
+  echo "Still to come: $directory/offsite_key_id and $directory/offsite_secret_key, of a key that may only put." >&2
+fi
 if [ ! -s "$directory/tls_certificate" ] || [ ! -s "$directory/tls_key" ]; then
   echo "Still to come: $directory/tls_certificate (the chain, PEM) and $directory/tls_key." >&2
 fi

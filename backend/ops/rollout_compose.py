@@ -21,6 +21,7 @@ COMPOSE = ("docker", "compose", "-f", "docker-compose.prod.yml")
 IMAGE = re.compile(r"^[a-z0-9][a-z0-9._/:@-]*$")
 READY = "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"
 BACKUP = "backup"  # the service of the backups
+FOLLOWING = (BACKUP, "offsite")  # serve nobody
 STOP_SECONDS = 45  # gunicorn gives its requests 30
 PATIENCE_SECONDS = 180.0
 
@@ -104,9 +105,9 @@ class Compose:
         self._compose(*nginx, "-s", "reload")
 
     def follow(self, release: str) -> None:
-        """Start the backup scheduler anew."""
-        if BACKUP in self.config:
-            self._compose("up", "--detach", "--no-deps", "--no-build", BACKUP, release=release)
+        """Start the backup scheduler and who sends backups off-site anew."""
+        if following := [service for service in FOLLOWING if service in self.config]:
+            self._compose("up", "--detach", "--no-deps", "--no-build", *following, release=release)
 
     def remember(self, release: str) -> None:
         """Write the release into `.env`, for whoever starts the stack next, and into `.releases`."""

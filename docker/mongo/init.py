@@ -35,6 +35,7 @@ APP_COLLECTIONS: Mapping[str, Sequence[str]] = {
     "auth_group": READ,
     "auth_group_permissions": READ,
     "auth_permission": READ,
+    "backupState": READ,
     "django_content_type": READ,
     "bindingQueues": CHANGE,
     "cinemas": CHANGE,
@@ -72,7 +73,12 @@ def roles(database: str) -> dict[str, Document]:
         },
         # Not the built-in role of that name, which reads every database with its users and their keys.
         "backup": {
-            "privileges": [],
+            "privileges": [  # managers see when the last backup was
+                {
+                    "resource": {"db": database, "collection": "backupState"},
+                    "actions": ["find", "insert", "update"],
+                },
+            ],
             "roles": [
                 {"role": "read", "db": database},
                 {"role": "readWrite", "db": scratch},

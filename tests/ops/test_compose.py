@@ -20,12 +20,12 @@ STACK: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
 JOBS = {"mongo-init", "migrate", "static"}
 MEMBERS = {"mongo1", "mongo2", "mongo3"}
-OF_OUR_IMAGE = {"mongo-init", "migrate", "static", "till", "office", "sweeper", "backup"}
+OF_OUR_IMAGE = {"mongo-init", "migrate", "static", "till", "office", "sweeper", "backup", "offsite"}
 WITH_A_SHELL_ADDED = {"mongodb-exporter": "mongodb", "nginx-exporter": "nginx"}  # stages of docker/exporters/Dockerfile
 BUILT_HERE = OF_OUR_IMAGE | set(WITH_A_SHELL_ADDED)
 EXPORTERS = {"redis-exporter", "node-exporter", "blackbox-exporter", *WITH_A_SHELL_ADDED}
 WATCHING = {"prometheus", "alertmanager", "grafana"} | EXPORTERS
-WITH_A_WAY_OUT = {"nginx": "edge", "alertmanager": "egress"}
+WITH_A_WAY_OUT = {"nginx": "edge", "alertmanager": "egress", "offsite": "egress"}
 # Where the image has no `wget`, `curl` or Python of its own, what it is asked with is added by us.
 ASKED_WITH = {
     "mongo": "mongosh",
@@ -61,7 +61,7 @@ def words(command: str | Sequence[str]) -> list[str]:
 
 # --- Every service ----------------------------------------------------------------------------------------------------
 def test_the_stack_has_its_parts() -> None:
-    serving = {*MEMBERS, "redis-state", "redis-cache", "till", "office", "sweeper", "backup", "nginx"}
+    serving = {*MEMBERS, "redis-state", "redis-cache", "till", "office", "sweeper", "backup", "offsite", "nginx"}
     assert set(SERVICES) == serving | JOBS | WATCHING
 
 
@@ -173,6 +173,7 @@ def test_it_is_in_its_networks_alone(name: str) -> None:
         "till": ["app", "data", "watch"],
         "office": ["app", "data", "watch"],
         "sweeper": ["data", "watch"],
+        "offsite": ["egress", "watch"],
         "nginx": ["edge", "app", "ops"],
         "static": [],
         "prometheus": ["watch"],
@@ -210,7 +211,7 @@ def test_each_volume_of_data_has_one_writer() -> None:
             if source in writers and mode != ["ro"]:
                 writers[source].append(name)
     owners = {name: [name] for name in (*MEMBERS, "redis-state", "prometheus", "alertmanager", "grafana")}
-    assert writers == {**owners, "static": ["static"], "backups": ["backup"]}
+    assert writers == {**owners, "static": ["static"], "backups": ["backup"], "offsite": ["offsite"]}
 
 
 @every_service
@@ -229,6 +230,17 @@ def test_no_secret_stands_in_the_file() -> None:
     for name, secret in STACK["secrets"].items():
         assert secret == {"file": f"${{SECRETS_DIR:-./secrets}}/{name}"}
     assert not re.search(r"://[^/\s]*:[^/\s]*@", FILE.read_text(encoding="utf-8"))
+
+
+def test_who_sends_backups_off_site_can_do_nothing_to_them_and_knows_no_key_of_the_application() -> None:
+    sender = SERVICES["offsite"]
+    assert "backups:/srv/backups:ro" in sender["volumes"]
+    assert set(sender["secrets"]) == {"offsite_key_id", "offsite_secret_key"}
+    assert sender["environment"]["DJANGO_SETTINGS_MODULE"] == "backend.settings.offsite"
+    assert not set(sender["environment"]) & set(STACK["x-app-environment"]) - {"DJANGO_SETTINGS_MODULE", "LOG_LEVEL"}
+    for name in ("BACKUP_DIR", "BACKUP_OFFSITE_RECORDS"):  # both see the same places under the same names
+        assert sender["environment"][name] == SERVICES["backup"]["environment"][name]
+    assert "offsite:/srv/offsite:ro" in SERVICES["backup"]["volumes"]
 
 
 # --- The parts --------------------------------------------------------------------------------------------------------
@@ -458,4 +470,4 @@ def test_every_collection_of_the_application_is_in_its_role() -> None:
         if model._meta.managed and not model._meta.proxy and not issubclass(model, EmbeddedModel)
     }
     granted = runpy.run_path(str(ROOT / "docker" / "mongo" / "init.py"))["APP_COLLECTIONS"]
-    assert set(granted) == tables | {"appState"}
+    assert set(granted) == tables | {"appState", "backupState"}

@@ -123,7 +123,10 @@ def test_the_application_may_add_to_the_logs_and_change_nothing_in_them() -> Non
     assert {action for actions in rights.values() for action in actions} == {"find", "insert", "update", "remove"}
 
 
-def test_backups_read_the_application_and_write_the_scratch_database_alone() -> None:
+def test_backups_read_the_application_and_write_the_scratch_database_and_their_own_note_alone() -> None:
+    (note,) = roles()["backup"]["privileges"]
+    assert note["resource"] == {"db": "userdb", "collection": "backupState"}
+    assert "remove" not in note["actions"]
     granted = {(role["role"], role["db"]) for role in roles()["backup"]["roles"]}
     assert granted == {("read", "userdb"), ("readWrite", "userdb_drill"), ("dbAdmin", "userdb_drill")}
 

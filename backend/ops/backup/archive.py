@@ -92,13 +92,17 @@ def _add(archive: tarfile.TarFile, name: str, source: IO[bytes], size: int, at: 
     archive.addfile(member, source)
 
 
-def verify(path: Path) -> Manifest:
+def untold(_what: str, _number: int) -> None:
+    """Take progress that nobody watches."""
+
+
+def verify(path: Path, *, progress: Progress = untold) -> Manifest:
     """Read all of the backup at `path` and return its manifest; raises like `verify_stream` and `plain_bytes`."""
     with plain_bytes(path, settings.BACKUP_AGE_IDENTITY_FILE) as stream:
-        return verify_stream(stream)
+        return verify_stream(stream, progress=progress)
 
 
-def verify_stream(stream: IO[bytes]) -> Manifest:
+def verify_stream(stream: IO[bytes], *, progress: Progress = untold) -> Manifest:
     """Read all of an archive and return its manifest; raises Damaged naming the first thing that is wrong.
 
     Nothing is unpacked and memory stays flat.
@@ -110,7 +114,7 @@ def verify_stream(stream: IO[bytes]) -> Manifest:
             if name == manifest.NAME:
                 text = _text(name, content)
             else:
-                found[name] = _measured(name, content)
+                found[name] = _measured(name, content, progress)
     if not text:
         raise Damaged(f"there is no {manifest.NAME}: it was cut off, or is no backup")
     expected = manifest.decode(text)
@@ -172,7 +176,7 @@ def _text(name: str, content: IO[bytes]) -> bytes:
     return text
 
 
-def _measured(name: str, content: IO[bytes]) -> File:
+def _measured(name: str, content: IO[bytes], progress: Progress) -> File:
     digest, size = hashlib.sha256(), 0
     counter = DocumentCounter(name) if name.endswith(".bson") else None
     while piece := content.read(PIECE):
@@ -180,4 +184,5 @@ def _measured(name: str, content: IO[bytes]) -> File:
         size += len(piece)
         if counter is not None:
             counter.feed(piece)
+            progress(f"{name}: documents read back", counter.documents)
     return File(size=size, sha256=digest.hexdigest(), documents=counter.close() if counter is not None else None)

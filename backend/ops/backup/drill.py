@@ -4,9 +4,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,42 +20,53 @@ from backend.core.mongo import client
 from backend.ops.backup import archive, shelf
 from backend.ops.backup.errors import BackupError
 from backend.ops.backup.loading import load, measure
+from backend.ops.backup.reports import Drilled
 from backend.ops.backup.services import scratch_of
-from backend.ops.backup.shelf import Backup
+from backend.ops.backup.shelf import Backup, Retention
 
 LEDGER_SECONDS = 1800
+Progress = Callable[[str, int], None]
 
 
-@dataclass(frozen=True)
-class Report:
-    """What a drill found. `wrong` is empty where the backup can be relied on; `seconds` is how long it took."""
+def drill(directory: Path, *, now: datetime, progress: Progress) -> Drilled:
+    """Try the newest backup in `directory` out and return what was found; the live database is not touched.
 
-    backup: Backup
-    documents: int
-    seconds: float
-    wrong: list[str]
-
-
-def drill(directory: Path) -> Report:
-    """Try the newest backup in `directory` out; the live database is not touched.
+    A backup dated later than `now` was made while a clock was wrong: it is not the newest.
 
     Raises BackupError where there is none, where it is damaged, or where the database fails.
     """
-    backups = shelf.backups_in(directory)
+    backups = shelf.up_to(now, shelf.backups_in(directory))
     if not backups:
         raise BackupError(f"there is no backup in {directory}")
     began = time.monotonic()
-    manifest = archive.verify(backups[0].path)
+    manifest = archive.verify(backups[0].path, progress=progress)
     try:
         with _scratch() as scratch:
-            loaded = load(backups[0].path, scratch)
-            wrong = [name for name, content in loaded.items() if measure(scratch, name) != content]
+            loaded = load(backups[0].path, scratch, progress=progress)
+            wrong = [name for name, content in loaded.items() if measure(scratch, name, progress=progress) != content]
             said = [f"{name} is not what was in the backup once it was restored" for name in wrong]
+            progress("seats, orders, tickets and payments", 0)
             said += _ledger(scratch.name, manifest.taken_at)
     except PyMongoError as error:
         raise BackupError(f"the database failed while the backup was tried out ({error})") from error
-    documents = sum(content.documents for content in loaded.values())
-    return Report(backups[0], documents, time.monotonic() - began, said)
+    return Drilled(
+        at=now,
+        name=backups[0].path.name,
+        documents=sum(content.documents for content in loaded.values()),
+        loss_seconds=loss_seconds(backups, now=now),
+        recovery_seconds=time.monotonic() - began,
+        wrong=said,
+    )
+
+
+def loss_seconds(backups: list[Backup], *, now: datetime) -> float:
+    """Return how many seconds of sales would have been lost at worst, had the server been lost at any time lately.
+
+    That is the longest time without a new backup between the newest ones, which are kept whatever their age, and since.
+    `backups` come newest first.
+    """
+    times = [now, *(backup.taken_at for backup in backups[: Retention.newest])]
+    return max((later - earlier).total_seconds() for later, earlier in pairwise(times))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from django.conf import settings
 from pymongo.database import Database
 
 from backend.ops.backup import archive
+from backend.ops.backup.archive import Progress, untold
 from backend.ops.backup.streams import plain_bytes
 
 Document = dict[str, Any]
@@ -37,7 +38,7 @@ class Content:
         self.digest = (self.digest + int.from_bytes(hashlib.sha256(raw).digest(), "big")) % 2**BITS
 
 
-def load(path: Path, database: Database[Document]) -> dict[str, Content]:
+def load(path: Path, database: Database[Document], *, progress: Progress = untold) -> dict[str, Content]:
     """Load the backup in `path` into `database`, which should be empty, and return what was loaded by collection.
 
     Indexes come after the documents, those that let documents expire without their time: what is restored is looked
@@ -52,19 +53,20 @@ def load(path: Path, database: Database[Document]) -> dict[str, Content]:
             stem = name.rpartition("/")[2]
             if stem.endswith(".bson"):
                 collection = unquote_plus(stem.removesuffix(".bson"))
-                loaded[collection] = _insert(database, collection, content)
+                loaded[collection] = _insert(database, collection, content, progress)
             elif stem.endswith(".metadata.json"):
                 _make_indexes(database, json_util.loads(content.read()))
     return loaded
 
 
-def _insert(database: Database[Document], name: str, content: IO[bytes]) -> Content:
+def _insert(database: Database[Document], name: str, content: IO[bytes], progress: Progress) -> Content:
     target = database.get_collection(name, codec_options=RAW)
     held = Content()
     for batch in _batches(bson.decode_file_iter(content, RAW)):
         for document in batch:
             held.add(document.raw)
         target.insert_many(batch, ordered=False)
+        progress(f"{name}: documents restored", held.documents)
     return held
 
 
@@ -95,10 +97,11 @@ def _make_indexes(database: Database[Document], metadata: Document) -> None:
         database.command("createIndexes", name, indexes=indexes)
 
 
-def measure(database: Database[Document], name: str) -> Content:
+def measure(database: Database[Document], name: str, *, progress: Progress = untold) -> Content:
     """Return what the collection `name` holds."""
     held = Content()
     for batch in database[name].find_raw_batches({}, batch_size=BATCH_DOCUMENTS):
         for document in bson.decode_all(cast("bytes", batch), RAW):  # the stubs know nothing of raw batches
             held.add(document.raw)
+        progress(f"{name}: documents compared", held.documents)
     return held

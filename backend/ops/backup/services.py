@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from typing import IO
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from pymongo.errors import PyMongoError
 
 from backend.core import serving
 from backend.core.mongo import client, database_name
-from backend.ops.backup import archive, shelf
+from backend.ops.backup import archive, reports, shelf
 from backend.ops.backup.errors import BackupError, Damaged
 from backend.ops.backup.manifest import Manifest
 from backend.ops.backup.shelf import Backup, Retention
@@ -26,6 +27,7 @@ class Made:
 
     backup: Backup
     manifest: Manifest
+    report: reports.Made
     removed: list[Backup]
 
 
@@ -34,12 +36,12 @@ def back_up(directory: Path, *, retention: Retention | None, now: datetime, prog
 
     Raises BackupError; then nothing new is in `directory` and nothing old is gone.
     """
-    database = database_name()
+    began = monotonic()
     recipient = recipient_of(settings.BACKUP_AGE_RECIPIENT) if settings.BACKUP_AGE_RECIPIENT else None
     target = shelf.path_of(directory, now, encrypted=recipient is not None)
 
     def write(stream: IO[bytes]) -> Manifest:
-        scratch = scratch_of(serving.first_name())
+        database, scratch = database_name(), scratch_of(serving.first_name())
         return archive.write(
             stream, client(), database, scratch=scratch, spool_in=directory, taken_at=now, progress=progress
         )
@@ -58,14 +60,22 @@ def back_up(directory: Path, *, retention: Retention | None, now: datetime, prog
                 raise Damaged(f"{part.name} does not read back as it was written")
     except PyMongoError as error:
         raise BackupError(f"the database could not be read to the end ({error})") from error
-    removed = prune(directory, retention=retention, dry_run=False) if retention else []
-    return Made(Backup(now, target), written, removed)
+    backup = Backup(now, target)
+    report = reports.Made(
+        name=target.name,
+        taken_at=now,
+        size=backup.size,
+        seconds=monotonic() - began,
+        documents=sum(file.documents or 0 for file in written.files.values()),
+    )
+    removed = prune(directory, retention=retention, now=now, dry_run=False) if retention else []
+    return Made(backup, written, report, removed)
 
 
-def prune(directory: Path, *, retention: Retention, dry_run: bool) -> list[Backup]:
-    """Remove the backups that `retention` does not keep and return them; with `dry_run` only return them."""
+def prune(directory: Path, *, retention: Retention, now: datetime, dry_run: bool) -> list[Backup]:
+    """Remove the backups that `retention` does not keep as of `now` and return them; `dry_run` only returns them."""
     backups = shelf.backups_in(directory)
-    kept = retention.kept(backups)
+    kept = retention.kept(backups, now=now)
     superfluous = [backup for backup in backups if backup not in kept]
     if not dry_run:
         shelf.remove(superfluous)

@@ -45,10 +45,15 @@ class Retention:
     months: int = 12
     newest: int = 7
 
-    def kept(self, backups: Iterable[Backup]) -> set[Backup]:
-        """Return those of `backups` to keep."""
-        ordered = sorted(backups, reverse=True)
-        kept = set(ordered[: self.newest])
+    def kept(self, backups: Iterable[Backup], *, now: datetime) -> set[Backup]:
+        """Return those of `backups` to keep as of `now`.
+
+        Those dated later were made while the clock was wrong, or it is wrong now: they stay, and count for nothing,
+        so that they push none out.
+        """
+        there = list(backups)
+        ordered = up_to(now, there)
+        kept = {*there} - {*ordered} | {*ordered[: self.newest]}
         kept |= _newest_of_each(ordered, lambda at: f"{at:%Y-%m-%d}", self.days)
         kept |= _newest_of_each(ordered, lambda at: "{0.year}-{0.week}".format(at.isocalendar()), self.weeks)
         kept |= _newest_of_each(ordered, lambda at: f"{at:%Y-%m}", self.months)
@@ -70,6 +75,11 @@ def backups_in(directory: Path) -> list[Backup]:
             with suppress(ValueError):  # digits that are no time
                 found.append(Backup(datetime.strptime(match[1], STAMP).replace(tzinfo=UTC), path))
     return sorted(found, reverse=True)
+
+
+def up_to(now: datetime, backups: Iterable[Backup]) -> list[Backup]:
+    """Return those of `backups` that are not dated later than `now`, the newest first."""
+    return sorted((backup for backup in backups if backup.taken_at <= now), reverse=True)
 
 
 def path_of(directory: Path, taken_at: datetime, *, encrypted: bool = False) -> Path:

@@ -86,8 +86,8 @@ def test_what_the_server_changed_on_the_way_fails_the_drill(
     call_command("backup_database", output=shelf)
     real = loading.load
 
-    def changed(path: Path, database: Database[Any]) -> Any:
-        loaded = real(path, database)
+    def changed(path: Path, database: Database[Any], **more: Any) -> Any:
+        loaded = real(path, database, **more)
         database["users"].update_one({}, {"$set": {"name": "somebody else"}})
         return loaded
 

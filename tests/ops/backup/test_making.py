@@ -32,7 +32,8 @@ def put(shelf: Path, *taken: datetime) -> list[str]:
 
 
 def names(shelf: Path) -> set[str]:
-    return {path.name for path in shelf.iterdir()} if shelf.exists() else set()
+    """Return what is there, but for the reports of what was last."""
+    return {path.name for path in shelf.iterdir() if path.suffix != ".json"} if shelf.exists() else set()
 
 
 # --- made or not there --------------------------------------------------------------------------------
@@ -163,8 +164,8 @@ def test_a_killed_backup_is_none_and_its_rest_goes_later(shelf: Path, commands_e
     long_ago = time.time() - shelves.ABANDONED_SECONDS - 60
     os.utime(part, (long_ago, long_ago))
     call_command("backup_database", output=shelf)
-    (whole,) = shelf.iterdir()
-    assert shelves.NAME.match(whole.name)
+    (whole,) = names(shelf)
+    assert shelves.NAME.match(whole)
 
 
 def _first_line(stream: IO[str] | None) -> str:
@@ -215,7 +216,7 @@ def hourly(days: int) -> list[Backup]:
 
 
 def test_of_two_years_of_hours_seven_days_four_weeks_and_twelve_months_stay() -> None:
-    kept = sorted((backup.taken_at for backup in Retention().kept(hourly(730))), reverse=True)
+    kept = sorted((backup.taken_at for backup in Retention().kept(hourly(730), now=NOON)), reverse=True)
 
     assert kept[:7] == [NOON - timedelta(hours=hour) for hour in range(7)]  # the newest seven
     days = {at.date() for at in kept}
@@ -228,18 +229,28 @@ def test_of_two_years_of_hours_seven_days_four_weeks_and_twelve_months_stay() ->
 def test_the_newest_seven_stay_whatever_their_dates() -> None:
     same_minute = [Backup(NOON - timedelta(days=400, seconds=second), Path(f"{second}")) for second in range(20)]
 
-    assert len(Retention(days=1, weeks=1, months=1).kept(same_minute)) == 7
+    assert len(Retention(days=1, weeks=1, months=1).kept(same_minute, now=NOON)) == 7
 
 
 def test_a_clock_a_year_ahead_removes_nothing_that_is_needed() -> None:
     backups = hourly(30)
-    before = Retention().kept(backups)
+    before = Retention().kept(backups, now=NOON)
     ahead = Backup(NOON + timedelta(days=365), Path("ahead"))
 
-    lost = before - Retention().kept([ahead, *backups])
+    lost = before - Retention().kept([ahead, *backups], now=ahead.taken_at)
 
     assert len(lost) <= 3  # of the seven newest, days, weeks and months one each has moved out by the new one
-    assert max(backups) in Retention().kept([ahead, *backups])
+    assert max(backups) in Retention().kept([ahead, *backups], now=ahead.taken_at)
+    # Put right again, what it left counts for nothing, and whatever is needed stays, hour for hour.
+    later = Backup(NOON + timedelta(hours=1), Path("later"))
+    afterwards = Retention().kept([ahead, later, *backups], now=later.taken_at)
+    assert afterwards == Retention().kept([later, *backups], now=later.taken_at) | {ahead}
+
+
+def test_a_clock_a_year_behind_removes_nothing_at_all() -> None:
+    backups = hourly(30)
+
+    assert Retention().kept(backups, now=NOON - timedelta(days=365)) == set(backups)
 
 
 def test_old_ones_go_after_a_good_new_one(shelf: Path, sold: None) -> None:

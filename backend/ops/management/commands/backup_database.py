@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 from django.conf import settings
@@ -11,11 +10,10 @@ from django.template.defaultfilters import filesizeformat
 
 from backend.core import clock
 from backend.ops.backup.errors import BackupError
-from backend.ops.backup.options import add_directory
+from backend.ops.backup.noting import note_failure, note_success
+from backend.ops.backup.options import add_directory, told_to
 from backend.ops.backup.services import back_up
 from backend.ops.backup.shelf import Retention
-
-EVERY_SECONDS = 2.0
 
 
 class Command(BaseCommand):
@@ -43,24 +41,18 @@ class Command(BaseCommand):
             raise CommandError("Set BACKUP_AGE_RECIPIENT (`age-keygen` makes one), or say --unencrypted.")
         retention = Retention(days=keep_days) if keep_days else None
         try:
-            made = back_up(output, retention=retention, now=clock.now(), progress=self._told())
+            made = back_up(output, retention=retention, now=clock.now(), progress=told_to(self.stderr))
         except BackupError as error:
+            note_failure(output, str(error), now=clock.now())
             raise CommandError(f"No backup was made: {error}.") from None
-        documents = sum(file.documents or 0 for file in made.manifest.files.values())
-        self.stdout.write(f"{made.backup.path}: {documents} documents, {filesizeformat(made.backup.size)}, read back.")
+        report = made.report
+        self.stdout.write(
+            f"{made.backup.path}: {report.documents} documents, {filesizeformat(report.size)}, read back, "
+            f"in {report.seconds:.0f} s."
+        )
         if not made.manifest.snapshot:
             self.stderr.write(self.style.WARNING("Not of one moment: this server gives no snapshot."))
         for old in made.removed:
             self.stdout.write(f"Removed {old.path.name}.")
-
-    def _told(self) -> Any:
-        """Return what prints progress every other second, where somebody watches."""
-        last = monotonic()
-
-        def progress(collection: str, documents: int) -> None:
-            nonlocal last
-            if monotonic() - last >= EVERY_SECONDS:
-                last = monotonic()
-                self.stderr.write(f"{collection}: {documents} documents")
-
-        return progress
+        for where in note_success(output, made):
+            self.stderr.write(self.style.WARNING(f"The backup is made, but {where}."))

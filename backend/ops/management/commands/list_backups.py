@@ -1,4 +1,4 @@
-"""`manage.py list_backups [--output DIR]`: which backups there are."""
+"""`manage.py list_backups [--output DIR]`: which backups there are, and which are off-site."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, no_translations
 from django.template.defaultfilters import filesizeformat
 
+from backend.ops.backup import records
 from backend.ops.backup.options import add_directory
 from backend.ops.backup.shelf import backups_in
 
@@ -23,11 +24,17 @@ class Command(BaseCommand):
 
     @no_translations
     def handle(self, *_args: Any, output: Path, **_options: Any) -> None:
-        """Print a line for each."""
-        backups = backups_in(output)
+        """Print a line for each, and whether a copy is off-site."""
+        backups, kept = backups_in(output), records.directory_for(output)
         for backup in backups:
-            self.stdout.write(
-                f"{backup.path.name}  {backup.taken_at:%Y-%m-%d %H:%M:%S} UTC  {filesizeformat(backup.size)}"
-            )
+            line = f"{backup.path.name}  {backup.taken_at:%Y-%m-%d %H:%M:%S} UTC  {filesizeformat(backup.size)}"
+            self.stdout.write(line + self._whereabouts(records.read(kept, backup)))
         if not backups:
             self.stdout.write(f"There is no backup in {output}.")
+
+    def _whereabouts(self, record: records.Record | None) -> str:
+        if record is None:
+            return "  only here"
+        if record.sent_at is None:
+            return f"  being sent: {len(record.parts) * record.part_size * 100 // record.size} %"
+        return f"  off-site since {record.sent_at}: {record.bucket}/{record.key}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from backend.core import clock
 from backend.ops.backup.options import add_directory
 from backend.ops.backup.services import prune
 from backend.ops.backup.shelf import Retention
@@ -25,7 +26,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, output: Path, dry_run: bool, **_options: Any) -> None:
         """Print each that goes."""
         try:
-            removed = prune(output, retention=Retention(), dry_run=dry_run)
+            removed = prune(output, retention=Retention(), now=clock.now(), dry_run=dry_run)
         except OSError as error:
             raise CommandError(f"{error.filename} cannot be removed ({error.strerror}).") from None
         for backup in removed:

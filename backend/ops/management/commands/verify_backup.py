@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from backend.ops.backup.archive import verify
 from backend.ops.backup.errors import BackupError
+from backend.ops.backup.options import told_to
 
 
 class Command(BaseCommand):
@@ -23,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, file: Path, **_options: Any) -> None:
         """Say what it holds, or exit 1 with what is wrong."""
         try:
-            manifest = verify(file)
+            manifest = verify(file, progress=told_to(self.stderr))
         except BackupError as error:
             raise CommandError(f"{file.name} is damaged: {error}. Use another backup.") from None
         except OSError as error:
