@@ -51,6 +51,7 @@ def test_commands_of_the_database_are_timed(client: Client) -> None:
     assert REGISTRY.get_sample_value("cinema_mongo_connections_in_use") == 0
 
 
+@pytest.mark.django_db
 def test_a_caller_of_the_public_port_gets_no_figures(db: None, client: Client) -> None:
     answer = client.get("/metrics", headers={"host": "testserver:9200", "x-forwarded-port": "9200"})
     assert answer.status_code == 404
