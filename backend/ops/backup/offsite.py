@@ -38,7 +38,7 @@ Progress = Callable[[str, int], None]
 
 @dataclass(frozen=True)
 class Store:
-    """Where copies go. `endpoint` is its address; `addressing` is `path`, or `virtual`: each bucket has its own host."""
+    """Where copies go. `endpoint` is its address; `addressing` is `path`, or `virtual`: a host for each bucket."""
 
     endpoint: str
     bucket: str

@@ -48,11 +48,6 @@ class Drilled(msgspec.Struct, frozen=True, kw_only=True):
     recovery_seconds: float
     wrong: list[str]
 
-    @property
-    def in_time(self) -> bool:
-        """Return whether both goals were reached."""
-        return self.loss_seconds <= RPO_SECONDS and self.recovery_seconds <= RTO_SECONDS
-
 
 FILES: dict[type[msgspec.Struct], str] = {
     Made: "last-backup.json",
