@@ -1,6 +1,5 @@
 """Settings that hold in every environment."""
 
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -257,14 +256,11 @@ LOGGING: dict[str, Any] = {
 }
 
 
-def log_file(directory: str, place: str) -> dict[str, object]:
-    """Return the handler that writes to a file of this worker's place, turned over at 10 MB, ten kept."""
+def log_file(directory: str) -> dict[str, object]:
+    """Return the handler that writes to a file of this process's own in `directory`."""
     return {
-        "class": "logging.handlers.RotatingFileHandler",
-        "filename": str(Path(directory) / f"app-{socket.gethostname()}-{place}.log"),
-        "maxBytes": 10 * 1024 * 1024,
-        "backupCount": 10,
-        "encoding": "utf-8",
+        "class": "backend.core.log_files.OwnFile",
+        "directory": directory,
         "filters": ["masked", "request_id"],
         "formatter": "line",
     }

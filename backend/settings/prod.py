@@ -33,11 +33,10 @@ DATABASES = {"default": mongo_database("django_mongodb_backend", MONGO_URI, **MO
 
 BACKUP_MUST_BE_ENCRYPTED = True  # `backup_database --unencrypted` says otherwise, by name
 
-# One JSON object a line, to stdout; and to files, where a directory is named: one of each worker's place, because two
-# processes cannot turn the same file over.
+# One JSON object a line, to stdout; and to files, where a directory is named.
 LOGGING["formatters"] = {"line": {"()": "backend.core.logs.JsonFormatter"}}
-if (LOG_DIR := env.text("LOG_DIR")) and (PLACE := env.text("WORKER_PLACE")):
-    LOGGING["handlers"] |= {"file": log_file(LOG_DIR, PLACE)}
+if LOG_DIR := env.text("LOG_DIR"):
+    LOGGING["handlers"] |= {"file": log_file(LOG_DIR)}
     LOGGING["root"] |= {"handlers": ["stdout", "file"]}
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

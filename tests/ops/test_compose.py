@@ -21,6 +21,7 @@ SERVICES: dict[str, dict[str, Any]] = STACK["services"]
 JOBS = {"mongo-init", "migrate", "static"}
 MEMBERS = {"mongo1", "mongo2", "mongo3"}
 OF_OUR_IMAGE = {"mongo-init", "migrate", "static", "till", "office", "sweeper", "backup", "offsite"}
+LOGGING_TO_FILES = {"till", "office", "sweeper", "backup", "migrate"}
 WITH_A_SHELL_ADDED = {"mongodb-exporter": "mongodb", "nginx-exporter": "nginx"}  # stages of docker/exporters/Dockerfile
 BUILT_HERE = OF_OUR_IMAGE | set(WITH_A_SHELL_ADDED)
 EXPORTERS = {"redis-exporter", "node-exporter", "blackbox-exporter", *WITH_A_SHELL_ADDED}
@@ -105,6 +106,17 @@ def test_its_logs_rotate(name: str) -> None:
     logging = SERVICES[name]["logging"]
     assert logging["driver"] == "json-file"
     assert set(logging["options"]) == {"max-size", "max-file"}
+
+
+@every_service
+def test_its_log_stands_in_files_too_where_its_settings_are_those_of_production(name: str) -> None:
+    service = SERVICES[name]
+    environment = service.get("environment", {})
+    assert (environment.get("DJANGO_SETTINGS_MODULE") == "backend.settings.prod") == (name in LOGGING_TO_FILES)
+    mounted = [volume.split(":", 1)[1] for volume in service.get("volumes", []) if volume.startswith("logs:")]
+    assert mounted == ([environment["LOG_DIR"]] if name in LOGGING_TO_FILES else [])
+    (made,) = [line for stage in stages() for line in stage if "install -d -o app" in line]
+    assert not mounted or mounted[0] in made.split()  # as the image's user owns it, so does the new volume
 
 
 @every_service
@@ -210,6 +222,7 @@ def test_each_volume_of_data_has_one_writer() -> None:
             source, _target, *mode = volume.split(":")
             if source in writers and mode != ["ro"]:
                 writers[source].append(name)
+    assert set(writers.pop("logs")) == LOGGING_TO_FILES  # each process into files of its own
     owners = {name: [name] for name in (*MEMBERS, "redis-state", "prometheus", "alertmanager", "grafana")}
     assert writers == {**owners, "static": ["static"], "backups": ["backup"], "offsite": ["offsite"]}
 

@@ -57,10 +57,11 @@ class Command(BaseCommand):
                     raise
                 log.warning("sweep: the database did not answer, trying again")
             else:
-                if swept or once:
-                    self.stdout.write(
-                        f"expired {swept.expired}, finished {swept.finished}, dropped {swept.claims} claims"
-                    )
+                done = f"expired {swept.expired}, finished {swept.finished}, dropped {swept.claims} claims"
+                if once:
+                    self.stdout.write(done)
+                elif swept:
+                    log.info(done)
             if alive is not None:  # a health check sees that it goes on, with or without a database
                 alive.touch()
             if once:
