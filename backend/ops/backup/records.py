@@ -4,7 +4,6 @@ A copy under way is recorded part by part, so that a run that was killed goes on
 whose key can only put.
 """
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -52,7 +51,7 @@ def write(directory: Path, backup: Backup, record: Record) -> None:
 def put(path: Path, content: bytes) -> None:
     """Write a small file in one step: whoever reads it sees the one before or this one."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part = path.with_name(f".{path.name}.part")  # of one that was killed; the next writes over it
     part.write_bytes(content)
     part.replace(path)
 

@@ -1,8 +1,8 @@
 """The directory in which backups stand: their names, which of them to keep, and how a new one comes to be."""
 
+import fcntl
 import os
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,8 +15,6 @@ from backend.ops.backup.streams import ENCRYPTED
 NAME = re.compile(r"backup_(\d{8}_\d{6})\.tar\.gz(?:\.age)?\Z")
 STAMP = "%Y%m%d_%H%M%S"
 PART = ".part"
-# A backup in the making is written to without pause; one that nobody touched for so long was killed.
-ABANDONED_SECONDS = 6 * 3600
 
 
 @dataclass(frozen=True, order=True)
@@ -100,14 +98,17 @@ def placed(target: Path) -> Iterator[Path]:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _sweep_abandoned(directory)
+        lock = None if target.exists() or part.exists() else part.open("xb")
     except OSError as error:
         raise BackupError(f"{directory} cannot be written ({error.strerror})") from None
-    if target.exists() or part.exists():
+    if lock is None:
         raise BackupError(f"{target.name} is there already, or being written: try again in a second")
     try:
-        yield part
-        os.link(part, target)  # unlike a rename, never over another
-        _sync(directory)
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # by which others know that its writer lives
+            yield part
+            os.link(part, target)  # unlike a rename, never over another
+            _sync(directory)
     except OSError as error:
         raise BackupError(f"{part.name} could not be written ({error.strerror}); nothing of it was kept") from error
     finally:
@@ -122,10 +123,11 @@ def remove(backups: Iterable[Backup]) -> None:
 
 
 def _sweep_abandoned(directory: Path) -> None:
+    """Remove what killed backups left: whoever writes one holds a lock on it, which the system takes from the dead."""
     for part in directory.glob(f"backup_*{PART}"):
-        with suppress(FileNotFoundError):
-            if time.time() - part.stat().st_mtime > ABANDONED_SECONDS:
-                part.unlink()
+        with suppress(FileNotFoundError, BlockingIOError), part.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()
 
 
 def _sync(directory: Path) -> None:

@@ -81,8 +81,8 @@ class _Tee:
 
 @contextmanager
 def plain_file(path: Path) -> Iterator[IO[bytes]]:
-    """Yield a new file at `path`, nobody else's to read and safe on the disk at the end."""
-    with path.open("xb") as file:
+    """Yield the file at `path`, emptied, nobody else's to read, and safe on the disk at the end."""
+    with path.open("wb") as file:
         path.chmod(0o600)
         yield file
         file.flush()

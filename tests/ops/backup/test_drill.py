@@ -110,16 +110,6 @@ def test_a_damaged_backup_and_none_at_all_are_said_so(shelf: Path, scratch: str)
     assert scratch not in client().list_database_names()
 
 
-@pytest.mark.usefixtures("sold")
-def test_what_a_killed_drill_left_is_no_hindrance(shelf: Path, scratch: str) -> None:
-    call_command("backup_database", output=shelf)
-    client()[scratch]["users"].insert_one({"phone": "of a drill before"})
-
-    call_command("restore_drill", output=shelf)
-
-    assert scratch not in client().list_database_names()
-
-
 def test_a_backup_taken_while_tills_sell_has_a_clean_ledger(
     transactional_db: None, make_till: Any, gunicorn: Any, shelf: Path, scratch: str
 ) -> None:

@@ -2,13 +2,11 @@
 
 import errno
 import os
-import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -124,53 +122,15 @@ def test_a_backup_of_this_very_second_is_not_written_over(shelf: Path) -> None:
     assert (shelf / name).read_bytes() == b"old"
 
 
-SLOW = """
-import sys, time
-from pathlib import Path
-import django
-django.setup()
-from django.core.management import call_command
-from backend.ops.backup import dump
-from django.db import connection
-connection.settings_dict["NAME"] = sys.argv[2]
-real = dump.write_documents
-def slow(*args, **more):
-    print("writing", flush=True)
-    time.sleep(60)
-    return real(*args, **more)
-dump.write_documents = slow
-call_command("backup_database", output=Path(sys.argv[1]))
-"""
+def test_another_backup_under_way_is_left_alone(shelf: Path, sold: None) -> None:
+    """Its writer lives, so what it has written is nobody's leftover."""
+    with shelves.placed(shelves.path_of(shelf, NOON)) as part:
+        with pytest.raises(shelves.BackupError, match="being written"), shelves.placed(shelves.path_of(shelf, NOON)):
+            raise AssertionError("nothing is written")
+        call_command("backup_database", output=shelf)
+        assert part.exists()
 
-
-@pytest.mark.usefixtures("sold")
-def test_a_killed_backup_is_none_and_its_rest_goes_later(shelf: Path, commands_environment: dict[str, str]) -> None:
-    from django.db import connection  # noqa: PLC0415 - its name is the test's by now
-
-    killed = subprocess.Popen(
-        [sys.executable, "-c", SLOW, str(shelf), connection.settings_dict["NAME"]],
-        env=commands_environment,
-        cwd=settings.BASE_DIR,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert _first_line(killed.stdout) == "writing\n"
-    killed.send_signal(signal.SIGKILL)
-    killed.wait(10)
-
-    (part,) = shelf.iterdir()
-    assert part.name.endswith(".part")
-    assert shelves.backups_in(shelf) == []
-    long_ago = time.time() - shelves.ABANDONED_SECONDS - 60
-    os.utime(part, (long_ago, long_ago))
-    call_command("backup_database", output=shelf)
-    (whole,) = names(shelf)
-    assert shelves.NAME.match(whole)
-
-
-def _first_line(stream: IO[str] | None) -> str:
-    assert stream is not None
-    return stream.readline()
+    assert len(shelves.backups_in(shelf)) == 2
 
 
 @pytest.mark.usefixtures("sold")
