@@ -40,9 +40,16 @@ def maintained(get_response: GetResponse) -> GetResponse:
         except (PyMongoError, DatabaseError) as error:
             log.warning("nobody can tell which database serves (%s)", type(error).__name__)
             return refused(request, Unavailable())
-        return get_response(request) if serves else refused(request, InMaintenance())
+        return get_response(request) if serves else told(request)
 
     return middleware
+
+
+def told(request: HttpRequest) -> HttpResponse:
+    """Answer that the service is in maintenance. The log has no error of it: it is meant."""
+    response = refused(request, InMaintenance())
+    response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 - Django's own mark
+    return response
 
 
 def refused(request: HttpRequest, problem: Problem) -> HttpResponse:
@@ -54,7 +61,6 @@ def refused(request: HttpRequest, problem: Problem) -> HttpResponse:
     response = render(request, "core/maintenance.html", context, status=problem.status)
     for name, value in problem.headers.items():
         response[name] = value
-    response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 - Django's mark: no error a page
     if "HTTP_HX_REQUEST" in request.META:
         response["HX-Refresh"] = "true"  # a part of a page: the whole page says it
     return response

@@ -202,12 +202,11 @@ def _forgotten(database: str) -> Document:
 
 def _change(condition: Document, changes: Document) -> bool:
     documents = control(client())
-    with suppress(DuplicateKeyError):  # another made it at this moment
-        documents.update_one(
-            {"_id": IDENTIFIER},
-            {"$setOnInsert": {"database": first_name(), "maintenance": None, "kept": None, "filling": ""}},
-            upsert=True,
-        )
+    if documents.find_one({"_id": IDENTIFIER}) is None:
+        with suppress(DuplicateKeyError):  # another made it at this moment
+            documents.insert_one(
+                {"_id": IDENTIFIER, "database": first_name(), "maintenance": None, "kept": None, "filling": ""}
+            )
     matched = documents.update_one({"_id": IDENTIFIER, **condition}, {"$set": changes}).matched_count
     forget()
     return bool(matched)
