@@ -57,30 +57,38 @@ APP_COLLECTIONS: Mapping[str, Sequence[str]] = {
 
 
 def roles(database: str) -> dict[str, Document]:
-    """Return our roles by the user that has each, as `createRole` takes them; the database is the application's."""
-    scratch = f"{database}_drill"  # where a restore is tried out
+    """Return our roles by the user that has each, as `createRole` takes them; the database is the application's.
+
+    After a restore it is another one: two take turns, and a third says which of them serves.
+    """
+    turns, control = (database, f"{database}_b"), f"{database}_control"
+    scratch, look = f"{database}_drill", f"{database}_look"  # where a restore is tried out, where a backup is looked at
     return {
         "app": {
             "privileges": [
-                {"resource": {"db": database, "collection": collection}, "actions": list(actions)}
-                for collection, actions in APP_COLLECTIONS.items()
+                *(
+                    {"resource": {"db": each, "collection": collection}, "actions": list(actions)}
+                    for each in turns
+                    for collection, actions in APP_COLLECTIONS.items()
+                ),
+                {"resource": {"db": control, "collection": "serving"}, "actions": list(READ)},
             ],
             "roles": [],
         },
         "migrate": {
             "privileges": [],
-            "roles": [{"role": "readWrite", "db": database}, {"role": "dbAdmin", "db": database}],
+            "roles": [
+                {"role": role, "db": each} for each in (*turns, control, look) for role in ("readWrite", "dbAdmin")
+            ],
         },
         # Not the built-in role of that name, which reads every database with its users and their keys.
         "backup": {
             "privileges": [  # managers see when the last backup was
-                {
-                    "resource": {"db": database, "collection": "backupState"},
-                    "actions": ["find", "insert", "update"],
-                },
+                {"resource": {"db": each, "collection": "backupState"}, "actions": ["find", "insert", "update"]}
+                for each in turns
             ],
             "roles": [
-                {"role": "read", "db": database},
+                *({"role": "read", "db": each} for each in (*turns, control, f"{scratch}_control")),
                 {"role": "readWrite", "db": scratch},
                 {"role": "dbAdmin", "db": scratch},
             ],

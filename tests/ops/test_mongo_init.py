@@ -119,16 +119,25 @@ def test_the_application_may_add_to_the_logs_and_change_nothing_in_them() -> Non
     rights = {privilege["resource"]["collection"]: privilege["actions"] for privilege in roles()["app"]["privileges"]}
     assert [rights[name] for name in ("loginLogs", "securityLogs", "changeLog")] == [["find", "insert"]] * 3
     assert roles()["app"]["roles"] == []  # nothing beside these collections
-    assert all(privilege["resource"]["db"] == "userdb" for privilege in roles()["app"]["privileges"])
+    granted: dict[str, list[Any]] = {}
+    for privilege in roles()["app"]["privileges"]:
+        resource = privilege["resource"]
+        granted.setdefault(resource["db"], []).append((resource["collection"], privilege["actions"]))
+    assert granted.pop("userdb_control") == [("serving", ["find"])]  # which of the two serves, it is told
+    assert set(granted) == {"userdb", "userdb_b"}
+    assert granted["userdb"] == granted["userdb_b"]
     assert {action for actions in rights.values() for action in actions} == {"find", "insert", "update", "remove"}
 
 
 def test_backups_read_the_application_and_write_the_scratch_database_and_their_own_note_alone() -> None:
-    (note,) = roles()["backup"]["privileges"]
-    assert note["resource"] == {"db": "userdb", "collection": "backupState"}
-    assert "remove" not in note["actions"]
+    notes = roles()["backup"]["privileges"]
+    assert [note["resource"] for note in notes] == [
+        {"db": name, "collection": "backupState"} for name in ("userdb", "userdb_b")
+    ]
+    assert not any("remove" in note["actions"] for note in notes)
     granted = {(role["role"], role["db"]) for role in roles()["backup"]["roles"]}
-    assert granted == {("read", "userdb"), ("readWrite", "userdb_drill"), ("dbAdmin", "userdb_drill")}
+    read = {("read", name) for name in ("userdb", "userdb_b", "userdb_control", "userdb_drill_control")}
+    assert granted == {*read, ("readWrite", "userdb_drill"), ("dbAdmin", "userdb_drill")}
 
 
 def test_nobody_may_read_the_users() -> None:

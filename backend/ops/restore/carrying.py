@@ -62,6 +62,8 @@ ACCOUNTS: dict[str, Rule] = {"users": members(*STANDING), "deviceBindings": late
 SALES: dict[str, Rule] = {"orders": later, "seatMaps": later, "idempotencyKeys": later}
 # What was logged stays.
 LOGS: dict[str, Rule] = {"loginLogs": later, "securityLogs": later, "changeLog": later, "django_admin_log": later}
+# When the last backup and drill were.
+NOTES: dict[str, Rule] = {"backupState": later}
 # What is sold, and where: as in the backup, with what came since; later sales name it.
 PROGRAMME: dict[str, Rule] = {
     "cinemas": members("networks"),  # from where a first log-in binds
@@ -72,7 +74,7 @@ PROGRAMME: dict[str, Rule] = {
     "hallSchedules": slots,
     "clientReleases": later,  # the oldest version that may log in
 }
-RULES: dict[str, Rule] = {**ACCOUNTS, **SALES, **LOGS, **PROGRAMME}
+RULES: dict[str, Rule] = {**ACCOUNTS, **SALES, **LOGS, **NOTES, **PROGRAMME}
 # Marks of what is spent or waits: those of the backup are void, those of the former database all that count.
 MARKS = ("bindingQueues", "dpopReplays")
 # Nobody stays signed in to the back office.
