@@ -4,8 +4,11 @@ import gzip
 import hashlib
 import json
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import bson
 import pytest
@@ -18,7 +21,7 @@ from backend.ops.backup import archive
 from backend.ops.backup import shelf as shelves
 from backend.ops.backup.bson_stream import DocumentCounter
 from backend.ops.backup.errors import Damaged
-from tests.ops.backup import damage
+from tests.ops.backup import damage, dump_reader
 
 pytestmark = pytest.mark.usefixtures("sold")
 Damage = Callable[[Path], None]
@@ -50,6 +53,55 @@ def test_an_independent_reader_finds_the_same_documents_and_digests(backup: Path
     indexes = json.loads(content[f"{database}/orders.metadata.json"])["indexes"]
     assert {index["name"] for index in indexes} == set(collection("orders").index_information())
     assert json.loads(content[f"{database}/prelude.json"])["ServerVersion"]
+
+
+ODD = "odd näme+%/.x"
+EVERY_TYPE: dict[str, Any] = {
+    "_id": bson.ObjectId(),
+    "decimal": bson.Decimal128("45.00"),
+    "long": bson.Int64(2**40),
+    "binary": bson.Binary(b"\x00\xff", 128),
+    "uuid": bson.Binary.from_uuid(uuid4()),
+    "regex": bson.Regex("^a", "i"),
+    "timestamp": bson.Timestamp(7, 1),
+    "early": datetime(1901, 1, 1),  # noqa: DTZ001 - as BSON has it
+    "ends": [bson.MinKey(), bson.MaxKey(), None, float("-inf"), {"": {"a.b": "$c"}}],
+}
+
+
+@pytest.fixture
+def database() -> Iterator[Any]:
+    """Give the tests' database; what they make of odd collections goes again."""
+    database = connection.get_collection("users").database
+    yield database
+    for name in (ODD, "nothing in it"):
+        database.drop_collection(name)
+
+
+def test_what_mongorestore_reads_is_the_database(database: Any, shelf: Path, tmp_path: Path) -> None:
+    """Field by field, by a reader of mongodump's format: odd names, an empty collection, every type, every index."""
+    database[ODD].insert_one(EVERY_TYPE)
+    database.create_collection("nothing in it")
+    database[ODD].create_index([("a", 1), ("b", -1)], unique=True, partialFilterExpression={"a": {"$gt": 5}})
+    database[ODD].create_index("at", expireAfterSeconds=60)
+    there = set(database.list_collection_names())
+    call_command("backup_database", output=shelf)
+    with tarfile.open(shelves.backups_in(shelf)[0].path, "r:gz") as opened:
+        opened.extractall(tmp_path / "out", filter="data")
+
+    dumped = dump_reader.read(tmp_path / "out")
+
+    assert set(dumped) == {f"{database.name}.{name}" for name in there}
+    for space, found in dumped.items():
+        name = space.removeprefix(f"{database.name}.")
+        assert _by_id(found.documents) == _by_id(list(database[name].find())), name
+        assert found.indexes == [dict(index) for index in database[name].list_indexes()], name
+    assert dumped[f"{database.name}.nothing in it"].documents == []
+    assert dumped[f"{database.name}.{ODD}"].documents == [EVERY_TYPE]
+
+
+def _by_id(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(documents, key=lambda document: repr(document["_id"]))
 
 
 def test_the_manifest_says_how_it_is_of_one_moment(backup: Path) -> None:

@@ -2,16 +2,20 @@
 
 import errno
 import os
+import resource
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.test import override_settings
+from pymongo.errors import OperationFailure
 
 from backend.core.mongo import collection
 from backend.ops.backup import archive, dump
@@ -59,10 +63,15 @@ def full_disk(*_args: Any, **_more: Any) -> Any:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def read_wrongly(path: Path) -> Any:
+def expired(*_args: Any, **_more: Any) -> Any:
+    """As MongoDB says it when a snapshot is older than what it keeps."""
+    raise OperationFailure("Read timestamp is older than the oldest available timestamp.", 239)
+
+
+def read_wrongly(path: Path, **more: Any) -> Any:
     written = path.read_bytes()
     path.write_bytes(written[: len(written) // 2])
-    return REAL_VERIFY(path)
+    return REAL_VERIFY(path, **more)
 
 
 REAL_VERIFY = archive.verify
@@ -73,6 +82,7 @@ REAL_VERIFY = archive.verify
     ("where", "failure", "said"),
     [
         ((dump, "write_documents"), full_disk, "No space left on device"),
+        ((dump, "metadata_of"), expired, "older than the oldest available"),
         ((os, "link"), full_disk, "No space left on device"),
         ((archive, "verify"), read_wrongly, "cannot be read to its end"),
     ],
@@ -87,6 +97,31 @@ def test_what_fails_leaves_nothing_and_removes_nothing(
         call_command("backup_database", output=shelf)
 
     assert names(shelf) == before
+
+
+SPOOLED, PACKED = 40_000, 100_000  # bytes at which the system refuses: within a collection, and after two
+
+
+@pytest.mark.usefixtures("sold")
+@pytest.mark.parametrize("room", [SPOOLED, PACKED])
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_file_that_the_system_lets_grow_no_further_leaves_nothing(shelf: Path, room: int, encrypted: bool) -> None:
+    """The system's own refusal, not one of ours: a disk that is full answers each write the same way."""
+    before = set(put(shelf, *(NOON - timedelta(days=days) for days in range(10))))
+    for name in ("films", "halls"):
+        collection(name).insert_one({"filler": os.urandom(60_000)})  # which no packing makes smaller
+    recipient = str(pyrage.x25519.Identity.generate().to_public()) if encrypted else ""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        with override_settings(BACKUP_AGE_RECIPIENT=recipient), pytest.raises(CommandError, match="File too large"):
+            call_command("backup_database", output=shelf)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert names(shelf) == before
+    call_command("backup_database", output=shelf)  # the control: with room it is made
+    assert len(names(shelf) - before) == 1
 
 
 def test_a_database_that_is_gone_is_one_line(shelf: Path) -> None:
