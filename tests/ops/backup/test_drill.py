@@ -13,7 +13,7 @@ from django.db import connection
 from pymongo.database import Database
 
 from backend.core.mongo import client, collection
-from backend.ops.backup import drill, loading
+from backend.ops.backup import archive, drill, loading
 from backend.ops.backup import shelf as shelves
 from tests.ops.backup import damage
 
@@ -110,40 +110,50 @@ def test_a_damaged_backup_and_none_at_all_are_said_so(shelf: Path, scratch: str)
     assert scratch not in client().list_database_names()
 
 
-def test_a_backup_taken_while_tills_sell_has_a_clean_ledger(
+TILLS, HALLS, ROWS, SEATS = 50, 3, 20, 25
+
+
+def test_a_backup_taken_while_fifty_tills_sell_has_a_clean_ledger(
     transactional_db: None, make_till: Any, gunicorn: Any, shelf: Path, scratch: str
 ) -> None:
     from tests.factories import make_showtime, make_staff  # noqa: PLC0415 - Django is set up by now
 
     origin = gunicorn(2)
-    showtime = make_showtime()
-    tills = [make_till(make_staff(), origin=origin).log_in() for _ in range(8)]
-    stop = threading.Event()
-    sold: list[int] = []
+    showtimes = [make_showtime(rows=ROWS, seats_per_row=SEATS) for _ in range(HALLS)]
+    tills = [make_till(make_staff(), origin=origin) for _ in range(TILLS)]
+    selling, enough = threading.Semaphore(0), threading.Event()
 
     def sell(number: int) -> None:
-        till = tills[number]
-        for row in range(1, 100):
-            if stop.is_set():
+        till, showtime = tills[number].log_in(), showtimes[number % HALLS]
+        seats = [f"{row}-{seat}" for row in range(1, ROWS + 1) for seat in range(1, SEATS + 1)]
+        for sold, seat in enumerate(seats[number // HALLS :: -(-TILLS // HALLS)]):  # nobody else's
+            order = till.hold(showtime, seat)
+            if sold % 3 == 1:
+                till.post(f"/api/v2/orders/{order['id']}/cancel")
+            else:
+                till.pay(order)
+            if sold == 0:
+                selling.release()
+            if enough.is_set():
                 return
-            answer = till.try_hold(showtime, f"{row % 6 + 1}-{number % 8 + 1}")
-            if answer.status_code == 201:
-                order = answer.json()
-                if row % 3:
-                    till.pay(order)
-                    sold.append(row)
-                else:
-                    till.post(f"/api/v2/orders/{order['id']}/cancel")
+        raise AssertionError("the hall is full before the backup was made")
 
-    with ThreadPoolExecutor(len(tills)) as pool:
-        selling = [pool.submit(sell, number) for number in range(len(tills))]
-        for _ in range(2):
+    with ThreadPoolExecutor(TILLS) as pool:
+        working = [pool.submit(sell, number) for number in range(TILLS)]
+        try:
+            for _ in range(TILLS):
+                assert selling.acquire(timeout=60)
             call_command("backup_database", output=shelf)
-            call_command("restore_drill", output=shelf)
-        stop.set()
-        for each in selling:
+        finally:
+            enough.set()
+        for each in working:
             each.result()
-    assert sold
+
+    (backup,) = shelves.backups_in(shelf)
+    kept = archive.verify(backup.path).files[f"{connection.settings_dict['NAME']}/orders.bson"].documents
+    assert kept is not None
+    assert TILLS <= kept < collection("orders").count_documents({})  # more were sold while it was made
+    call_command("restore_drill", output=shelf)
 
 
 def test_a_time_for_check_ledger_needs_its_zone(db: None) -> None:
