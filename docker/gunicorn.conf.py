@@ -24,7 +24,13 @@ max_requests_jitter = 500
 preload_app = False
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - the root is read-only, and a heartbeat on a disk can block
 accesslog = None  # nginx writes it
-errorlog = "-"
+# Its own lines as the application's: one JSON object each, masked, since some repeat what a caller sent.
+logconfig_dict = {
+    "formatters": {"line": {"()": "backend.core.logs.JsonFormatter"}},
+    "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
+    "loggers": {"gunicorn.error": {"level": "INFO", "handlers": ["stdout"], "propagate": False}},
+    "root": {"level": "WARNING", "handlers": ["stdout"]},
+}
 
 
 # --- Where the workers count: in memory, new with each start ----------------------------------------------------------

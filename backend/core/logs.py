@@ -9,20 +9,27 @@ from contextvars import ContextVar
 from django.http import HttpRequest
 
 current_request: ContextVar[HttpRequest | None] = ContextVar("current_request", default=None)
+METHOD = re.compile(r"[A-Z]{3,8}")  # a caller may send any word
 # One-time addresses, tokens, connection strings, phones: what stands in them never belongs in a log.
+SLASH, GAP = r"(?:/|%2[Ff])", r"(?:[\s._+-]|%20|%2[BDbd])?"
+# A name in which one of these words stands; what it is said to be is the secret.
+NAMED = r"(?i)((?:passw|secret|token|dpop|(?:activation|one.?time)[_-]?code|csrf|\bpin\b)[\w-]{0,30}"
 SECRETS = [
-    (re.compile(r"(/till/enter/)[^/\s\"']+"), r"\1***"),
-    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+"), "***"),
+    (re.compile(rf"({SLASH}till{SLASH}enter{SLASH})[^/\s\"'?%]+"), r"\1***"),
+    (re.compile(r"(?i:eyj)[\w-]{4,}(?:\.[\w-]+)+|eyJ[\w-]{8,}"), "***"),
     (re.compile(r"((?:mongodb(?:\+srv)?|rediss?)://[^:/@\s]*:)[^@\s]+@"), r"\1***@"),
+    (re.compile(r"(?i)((?:cookie|authorization)[\"']?\s*[:=]\s*)(\"[^\"]*\"|'[^']*'|[^\r\n\"']+)"), r"\1***"),
+    (re.compile(r"(?i)(\b(?:till|admin|sessionid)=)[^\s;,&}]+"), r"\1***"),
+    (re.compile(NAMED + r"[\"']?\s*[:=]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&}]+)"), r"\1***"),
     (
+        # However it is written: with gaps, a leading 0, +86 or 0086, full-width digits, after an escape of an address.
         re.compile(
-            r"(?i)(\b(?:password|pin|secret|token|accesstoken|refreshtoken|activationcode|cookie|authorization)"
-            r"[\"']?\s*[:=]\s*)(\"[^\"]*\"|'[^']*'|(?:(?:dpop|bearer|basic)\s+)?[^\s,;&}]+)"
+            rf"((?:(?<!\d)|(?<=%[0-9A-Fa-f]{{2}}))(?:[+＋]|%2[Bb]|00)?(?:[8８][6６])?{GAP}[0０]?"
+            rf"[1１][3-9３-９]\d){GAP}\d{{4}}{GAP}\d{{2}}(\d{{2}})(?!\d)"
         ),
-        r"\1***",
+        r"\1******\2",
     ),
-    (re.compile(r"(?<!\d)(1[3-9]\d)[ -]?\d{4}[ -]?\d{2}(\d{2})(?!\d)"), r"\1******\2"),
-    (re.compile(r"(?<!\d)((?:\+|00)?86[ -]?1[3-9]\d)[ -]?\d{4}[ -]?\d{2}(\d{2})(?!\d)"), r"\1******\2"),
+    (re.compile(r"(\+[1-9]\d{1,3})\d{4,9}(\d{2})(?!\d)"), r"\1******\2"),  # of other countries
 ]
 
 
@@ -101,7 +108,8 @@ class JsonFormatter(logging.Formatter):
 def _of(request: HttpRequest) -> dict[str, object]:
     """Return what a log says of a request; the address stays out, for it can hold a phone."""
     match, actor = request.resolver_match, getattr(request, "actor", None)
-    about: dict[str, object] = {"method": (request.method or "")[:16], "route": match.route if match else "other"}
+    method = request.method if METHOD.fullmatch(request.method or "") else "other"
+    about: dict[str, object] = {"method": method, "route": match.route if match else "other"}
     if actor is not None:
         about |= {"staff": str(actor.id), "device": actor.device}
     return about

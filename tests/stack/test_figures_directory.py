@@ -1,7 +1,10 @@
 """Where gunicorn's workers count: a directory of its own in memory that nobody else takes, or one that it was given."""
 
+import json
 import os
+import re
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -79,6 +82,20 @@ def test_what_a_killed_server_left_goes_with_the_next_start_and_what_a_living_on
 
     living.stop()
     assert not kept.exists()
+
+
+def test_its_own_lines_are_masked_json(start: Start) -> None:
+    server = start()
+    address = re.search(r"http://127\.0\.0\.1:(\d+) ", (log := server.log or Path()).read_text(encoding="utf-8"))
+    assert address is not None
+    with socket.create_connection(("127.0.0.1", int(address[1])), timeout=10) as connection:
+        connection.sendall(b"GET /?token=hidden HTTP/13800138000\r\n\r\n")
+        assert b"400" in connection.recv(1000)
+    wait_for(lambda: "Invalid request" in log.read_text(encoding="utf-8"))
+    written = log.read_text(encoding="utf-8")
+    assert [json.loads(line)["logger"] for line in written.splitlines()]
+    assert "138******00" in written
+    assert "hidden" not in written
 
 
 def test_a_directory_that_was_given_begins_empty_and_stays(start: Start, tmp_path: Path) -> None:

@@ -32,6 +32,20 @@ def line(message: str, *, exception: BaseException | None = None, **extra: objec
         f'{{"pin": "{SECRET}"}}',
         f"Authorization: DPoP {SECRET}",
         f"Cookie: {SECRET}",
+        f"Cookie: a=b; __Host-till={SECRET}; c=d",
+        f"'HTTP_COOKIE': 'a=b; till={SECRET}'",
+        f"till={SECRET}; path=/",
+        f"csrfmiddlewaretoken={SECRET}&next=/",
+        f"X-CSRFToken: {SECRET}",
+        f"{{'access_token': '{SECRET}'}}",
+        f"JWT_SECRET_KEY={SECRET}",
+        f"new_password1={SECRET}",
+        f"activation_code={SECRET}",
+        f"Authorization: Bearer {SECRET} more",
+        f"DPoP: {SECRET}",
+        f"%2Ftill%2Fenter%2F{SECRET}%2F",
+        f"eyJhbGciOi.{SECRET}",
+        f"not allowed: eyjhbgcioi.{SECRET}",
     ],
 )
 def test_no_secret_reaches_a_log_not_even_in_an_exception(message: str) -> None:
@@ -44,16 +58,48 @@ def test_no_secret_reaches_a_log_not_even_in_an_exception(message: str) -> None:
     assert "ValueError" in json.loads(written)["exception"]
 
 
-@pytest.mark.parametrize("written", [PHONE, "+8613800138000", "138 0013 8000", "138-0013-8000", "phone=13800138000,"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        PHONE,
+        "+8613800138000",
+        "008613800138000",
+        "013800138000",
+        "138 0013 8000",
+        "+86 138 0013 8000",
+        "138-0013-8000",
+        "138+0013+8000",
+        "138%200013%208000",
+        "phone=13800138000,",
+        "q=%2013800138000",
+        "q=%2B8613800138000&x",
+    ],
+)
 def test_a_phone_shows_three_and_two_digits(written: str) -> None:
     said = json.loads(line(f"of {written} now"))["message"]
     assert "138******00" in said
     assert "0013" not in said
 
 
-def test_what_only_looks_like_a_phone_stays() -> None:
-    number = "1764010000000"  # milliseconds since 1970
-    assert number in line(f"at {number}")
+def test_a_phone_in_full_width_digits_and_one_of_another_country_are_masked_too() -> None:
+    wide = PHONE.translate({ord(digit): ord(digit) + 0xFEE0 for digit in "0123456789"})
+    assert wide[3:9] not in json.loads(line(f"of {wide}"))["message"]
+    assert "555501" not in line("of +16505550123")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "at 1764010000000",  # milliseconds since 1970
+        "order 673b1380013800012345abcd",
+        "2026-11-24T20:00:00+0800",
+        "tokens left, pinned: no",
+        "GET /till/orders/",
+    ],
+)
+def test_what_only_looks_like_a_phone_or_a_secret_stays(text: str) -> None:
+    assert json.loads(line(text))["message"] == text
+
 
 
 @pytest.mark.parametrize("forged", ['a\n{"level": 1}', "a\r\nb", "a\u2028b", "a\x1b[2Jb", "a\x85b", 'a", "level": "X'])
