@@ -17,8 +17,9 @@ CLOSED = "closedByRestore"  # {at, salesEndAt}: since when, and until when it wa
 
 def close_after_restore(*, now: datetime) -> list[Document]:
     """Close every showtime that is still sold, and return all that are closed; may be repeated."""
+    at = now.replace(microsecond=0)  # as a form shows it: who saves other members of the showtime changes nothing here
     for show in collection("showtimes").find({"salesEndAt": {"$gt": now}, CLOSED: {"$exists": False}}):
-        closed = {"salesEndAt": now, CLOSED: {"at": now, "salesEndAt": show["salesEndAt"]}}
+        closed = {"salesEndAt": at, CLOSED: {"at": at, "salesEndAt": show["salesEndAt"]}}
         collection("showtimes").update_one({"_id": show["_id"], CLOSED: {"$exists": False}}, {"$set": closed})
     return closed_showtimes()
 
@@ -28,8 +29,8 @@ def closed_showtimes() -> list[Document]:
     return list(collection("showtimes").find({CLOSED: {"$exists": True}}).sort("startsAt", 1))
 
 
-def open_again(showtime: ObjectId, *, by: Actor | None, now: datetime) -> None:
-    """Let a showtime that a restore closed be sold again, for as long as it was to be; a second call changes nothing.
+def open_again(showtime: ObjectId, *, by: Actor | None, now: datetime) -> bool:
+    """Let a showtime that a restore closed be sold again, for as long as it was to be; say whether this call did it.
 
     Raises NotFound.
     """
@@ -38,7 +39,7 @@ def open_again(showtime: ObjectId, *, by: Actor | None, now: datetime) -> None:
         raise NotFound
     closed = show.get(CLOSED)
     if closed is None:
-        return
+        return False
     opened = collection("showtimes").update_one(
         {"_id": showtime, f"{CLOSED}.at": closed["at"]},
         {"$set": {"salesEndAt": closed["salesEndAt"]}, "$unset": {CLOSED: ""}},
@@ -55,6 +56,7 @@ def open_again(showtime: ObjectId, *, by: Actor | None, now: datetime) -> None:
             now=now,
             cinemas=[show["cinema"]],
         )
+    return bool(opened.modified_count)
 
 
 def name_of(show: Document) -> str:

@@ -18,6 +18,7 @@ from backend.core.money import money, to_bson, to_decimal
 from backend.core.mongo import collection
 from backend.core.problems import NotFound, RuleBroken
 from backend.programme.errors import HallTaken, PricesBroken
+from backend.programme.reopening import CLOSED
 from backend.venues.selectors import layout as layout_of
 
 Document = dict[str, Any]
@@ -144,7 +145,9 @@ def change_showtime(
     zones = {seat["zone"] for seat in layout_of(before["layout"])["seats"]}
     kept = checked_prices(prices, zones=zones)
     after = {"prices": kept, "salesEndAt": sales_end_at}
-    collection("showtimes").update_one({"_id": showtime}, {"$set": after})
+    # Who says until when it is sold has decided that it is.
+    decided = {"$unset": {CLOSED: ""}} if sales_end_at != before["salesEndAt"] else {}
+    collection("showtimes").update_one({"_id": showtime}, {"$set": after, **decided})
     record_change(
         "showtime_changed",
         kind="showtime",

@@ -19,7 +19,9 @@ from backend.core import clock, serving
 from backend.core.mongo import client, collection, database_name
 from backend.core.redis import redis
 from backend.ops.restore import carrying
-from tests.factories import make_showtime, make_staff
+from backend.programme.reopening import closed_showtimes
+from backend.programme.services import change_showtime
+from tests.factories import make_cinema, make_hall, make_showtime, make_staff
 from tests.support.chain import actor
 from tests.support.till import Till
 
@@ -235,6 +237,31 @@ def test_without_it_the_showtimes_stay_closed_until_a_manager_opens_them_by_name
     assert collection("showtimes").find_one({"_id": other["_id"]})["salesEndAt"] == until[other["_id"]]
     assert till.try_hold(showtime, "1-1").json()["code"] == "sales_closed"
     assert collection("changeLog").count_documents({"action": "showtime_opened", "target": str(other["_id"])}) == 1
+
+
+def test_a_manager_opens_those_of_his_cinemas_in_the_office(
+    live: str, backed_up: BackUp, restore: Restore, client: Client
+) -> None:
+    here, elsewhere = make_cinema(), make_cinema()
+    manager = make_staff("manager", password=PASSWORD, cinemas=[here])
+    closed = [make_showtime(make_hall(cinema)) for cinema in (here, elsewhere)]
+    restore(backed_up(), without_former=True, manager=[manager.phone])
+    assert sign_in(client, manager.phone)
+
+    page = client.get("/admin/programme/showtime/?sale=closed").content.decode()
+    assert str(closed[0]["_id"]) in page
+    assert str(closed[1]["_id"]) not in page
+    chosen = {"action": "sell_again", "_selected_action": [str(show["_id"]) for show in closed]}
+    client.post("/admin/programme/showtime/", chosen)
+
+    assert [show["_id"] for show in closed_showtimes()] == [closed[1]["_id"]]
+    other = collection("showtimes").find_one({"_id": closed[1]["_id"]})
+    change = {"prices": other["prices"], "by": None, "now": clock.now()}
+    change_showtime(other["_id"], sales_end_at=other["salesEndAt"], **change)  # its prices alone
+    assert closed_showtimes()
+    change_showtime(other["_id"], sales_end_at=closed[1]["salesEndAt"], **change)
+    assert closed_showtimes() == []
+    assert collection("changeLog").find_one({"action": "showtime_opened"})["byPhone"] == manager.phone
 
 
 def test_a_former_database_that_turns_up_reconciles_them(
