@@ -100,7 +100,7 @@ def test_the_address_is_compared_as_rfc_3986_says(till, uri):
         {"jwk": DeviceKey().jwk},
         {"crit": ["b64"], "b64": False},
     ],
-    ids=str,
+    ids=[str(number) for number in range(12)],
 )
 def test_a_proof_with_a_wrong_header_is_refused(till, header):
     proof = till.key.sign(till.claims("GET", SESSION), **header)

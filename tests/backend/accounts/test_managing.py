@@ -208,7 +208,7 @@ def cursor(**document):
         cursor(b=False, e=["1"]),
         cursor(b=False, e=["1", "2", "3"]),
         cursor(b=False, e=[{"$gt": ""}, "1"]),
-        cursor(b=False, e=[Regex("."), ObjectId()]),
+        cursor(b=False, e=[Regex("."), ObjectId("0" * 24)]),
         cursor(b=False, e=["1", ["1"]]),
     ],
 )

@@ -1,6 +1,7 @@
 """When a proxy hides its clients, all log-ins come from one private address: that is found out."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,13 @@ NOW = clock.now()
 
 
 def log_in(address: str, *, times: int, ago: timedelta = timedelta(minutes=5)) -> None:
-    about = {"phone": "13800138000", "machine_code": "M", "key": "k", "client_version": "", "device_name": ""}
+    about: dict[str, Any] = {
+        "phone": "13800138000",
+        "machine_code": "M",
+        "key": "k",
+        "client_version": "",
+        "device_name": "",
+    }
     rows = [
         login_log(**about, result="success", reason="known", reference=str(n), address=address, now=NOW - ago)
         for n in range(times)

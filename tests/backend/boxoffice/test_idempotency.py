@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from bson import ObjectId
@@ -130,7 +131,7 @@ def test_a_key_that_an_outage_left_taken_is_free_again_with_the_next_request(til
             raise AutoReconnect("gone")
         return done
 
-    def gone(table: Collection, *args: object, **options: object) -> object:
+    def gone(table: Collection, *args: Any, **options: Any) -> object:
         if table.name == "idempotencyKeys":
             calls.append(args)
             raise AutoReconnect("gone")

@@ -101,7 +101,6 @@ def test_what_only_looks_like_a_phone_or_a_secret_stays(text: str) -> None:
     assert json.loads(line(text))["message"] == text
 
 
-
 @pytest.mark.parametrize("forged", ['a\n{"level": 1}', "a\r\nb", "a\u2028b", "a\x1b[2Jb", "a\x85b", 'a", "level": "X'])
 def test_a_message_forges_no_second_line_and_no_field(forged: str) -> None:
     written = line(forged)

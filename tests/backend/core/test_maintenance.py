@@ -72,6 +72,15 @@ def test_health_goes_on_and_readiness_says_so(maintenance: None, client: Client)
     assert client.get("/admin/login/").status_code == 200
 
 
+def test_figures_go_on(maintenance: None, settings: Any) -> None:
+    settings.METRICS_PORT = 9200
+
+    answer = Client().get("/metrics", SERVER_PORT="9200")
+
+    assert answer.status_code == 200
+    assert b"cinema_" in answer.content
+
+
 def test_the_sweeper_touches_nothing_meanwhile(maintenance: None, make_till: Any) -> None:
     call_command("maintenance", "off")
     make_till(make_staff()).log_in().hold(make_showtime(), "1-1")
