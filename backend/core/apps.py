@@ -7,9 +7,7 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.db.backends.signals import connection_created
 
-from backend.core import serving
-
-from backend.core import metrics
+from backend.core import metrics, serving
 
 
 class CoreConfig(AppConfig):
