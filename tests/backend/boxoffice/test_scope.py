@@ -3,7 +3,6 @@
 from urllib.parse import quote
 
 import pytest
-from bson import ObjectId
 
 from tests.support.chain import Chain, account, soon
 from tests.support.till import Till
