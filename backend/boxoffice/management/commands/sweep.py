@@ -71,6 +71,7 @@ class Command(BaseCommand):
     def _round(self) -> Swept:
         """Sweep once. In maintenance nothing is touched: a restore reads what is here."""
         if serving.follow().maintenance is not None:
+            metrics.swept.set(clock.now().timestamp())  # it is not stuck
             return Swept()
         swept = sweep(now=clock.now())
         end_superseded(clock.now())
