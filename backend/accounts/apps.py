@@ -10,3 +10,7 @@ class AccountsConfig(AppConfig):
     name = "backend.accounts"
     label = "accounts"
     verbose_name = _("Staff and devices")
+
+    def ready(self) -> None:
+        """Begin the figures of log-ins at 0 with the process, and not with its first log-in."""
+        from backend.accounts import figures  # noqa: F401, PLC0415 - it needs the models

@@ -44,6 +44,15 @@ def exported_by_the_application() -> set[str]:
     return names
 
 
+@pytest.mark.parametrize("page", ["watching.md", "watching.en.md"])
+def test_the_guide_names_each_figure_and_no_other(page: str) -> None:
+    text = (ROOT / "docs" / "guides" / page).read_text(encoding="utf-8")
+    named = set(re.findall(r"`(cinema_\w+?)(?:_total)?`", text))
+    declared = re.compile(r"\b(?:Counter|counter|Gauge|Histogram)\(\s*\"(cinema_\w+)\"")
+    files = [*(ROOT / "backend" / "core").glob("*.py"), *(ROOT / "backend" / "accounts").glob("*.py")]
+    assert named == {name for file in files for name in declared.findall(file.read_text(encoding="utf-8"))}
+
+
 def expressions(dashboard: dict[str, Any]) -> list[str]:
     return [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
 

@@ -61,6 +61,9 @@ def test_workers_count_together_and_their_successors_count_on(tmp_path: Path) ->
     )
     try:
         child.wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), seconds=60)
+        shown = asked(own_port, "/metrics")
+        assert len(re.findall(r"(?m)^cinema_build_info\{.*\} 1\.0$", shown)) == 1  # of all workers
+        assert 'cinema_misused_tokens_total{how="reused"} 0.0' in shown  # before the first
         before = total(asked(own_port, "/metrics"))
         for _ in range(ASKED):
             asked(port, "/healthz")
