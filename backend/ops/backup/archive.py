@@ -1,20 +1,25 @@
-"""Write a backup into one `.tar.gz` and read it back: whatever is not exactly what the manifest says is refused."""
+"""Write a backup into one `.tar.gz` and read it back: whatever is not exactly what the manifest says is refused.
+
+A member's size stands before its bytes in tar. Each collection is therefore packed into a file of its own first; what
+gzip has packed in pieces is one stream when the pieces follow each other (RFC 1952), so that the archive is the headers
+and those files, joined. Packed by ISA-L, which is ten times as fast as zlib, and as small.
+"""
 
 import gzip
 import hashlib
-import io
 import re
+import shutil
 import tarfile
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from bson import json_util
 from django.conf import settings
+from isal import igzip, isal_zlib
 from pymongo import MongoClient
 
 from backend.core import clock
@@ -26,6 +31,7 @@ from backend.ops.backup.manifest import File, Manifest
 from backend.ops.backup.streams import PIECE, plain_bytes
 
 PRELUDE = "prelude.json"
+LEVEL = isal_zlib.ISAL_DEFAULT_COMPRESSION
 # What a manifest or the metadata of one collection may weigh: they alone are held in memory.
 LARGEST_TEXT = 16 * 1024 * 1024
 MEMBER = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.%+~-]+\.(?:bson|metadata\.json)\Z|[A-Za-z0-9_-]+/prelude\.json\Z")
@@ -50,46 +56,63 @@ def write(
     """
     server = str(client.server_info()["version"])
     files: dict[str, File] = {}
-    with (
-        gzip.GzipFile(fileobj=target, mode="wb", compresslevel=6, mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as archive,
-    ):
 
-        def add_text(name: str, text: bytes) -> None:
-            _add(archive, name, io.BytesIO(text), len(text), taken_at)
-            files[name] = File(size=len(text), sha256=hashlib.sha256(text).hexdigest())
+    def add_text(name: str, text: bytes) -> File:
+        _add_header(target, name, len(text), taken_at)
+        target.write(_packed(text + _padding(len(text))))
+        return File(size=len(text), sha256=hashlib.sha256(text).hexdigest())
 
-        add_text(f"{database}/{PRELUDE}", json_util.dumps({"ServerVersion": server, "ToolVersion": "100.9.0"}).encode())
-        with one_moment(client, scratch) as view:
-            for info in dump.collections_of(client[database]):
-                name = str(info["name"])
-                stem = dump.file_stem(database, name)
-                # A member's size stands before its bytes: each collection is spooled, unnamed, so that a kill leaves
-                # nothing of it.
-                with tempfile.TemporaryFile(dir=spool_in) as spool:
-                    file = dump.write_documents(client[database], name, spool, session=view.session, progress=progress)
-                    spool.seek(0)
-                    _add(archive, f"{stem}.bson", spool, file.size, taken_at)
-                files[f"{stem}.bson"] = file
-                add_text(f"{stem}.metadata.json", dump.metadata_of(client[database], info))
-            written = Manifest(
-                format=manifest.FORMAT,
-                database=database,
-                taken_at=clock.iso(taken_at),
-                server=server,
-                snapshot=view.snapshot,
-                consistency=view.consistency,
-                files=files,
-            )
-        text = manifest.encode(written)
-        _add(archive, manifest.NAME, io.BytesIO(text), len(text), taken_at)
+    prelude = f"{database}/{PRELUDE}"
+    versions = json_util.dumps({"ServerVersion": server, "ToolVersion": "100.9.0"})
+    files[prelude] = add_text(prelude, versions.encode())
+    with one_moment(client, scratch) as view:
+        for info in dump.collections_of(client[database]):
+            name = str(info["name"])
+            stem = dump.file_stem(database, name)
+            # Unnamed, so that a kill leaves nothing of it.
+            with tempfile.TemporaryFile(dir=spool_in) as spool:
+                with _packing(spool) as packing:
+                    file = dump.write_documents(
+                        client[database], name, packing, session=view.session, progress=progress
+                    )
+                spool.seek(0)
+                _add_header(target, f"{stem}.bson", file.size, taken_at)
+                shutil.copyfileobj(spool, target, PIECE)
+                target.write(_packed(_padding(file.size)))
+            files[f"{stem}.bson"] = file
+            metadata = f"{stem}.metadata.json"
+            files[metadata] = add_text(metadata, dump.metadata_of(client[database], info))
+        written = Manifest(
+            format=manifest.FORMAT,
+            database=database,
+            taken_at=clock.iso(taken_at),
+            server=server,
+            snapshot=view.snapshot,
+            consistency=view.consistency,
+            files=files,
+        )
+    add_text(manifest.NAME, manifest.encode(written))
+    target.write(_packed(bytes(2 * tarfile.BLOCKSIZE)))  # tar's end
     return written
 
 
-def _add(archive: tarfile.TarFile, name: str, source: IO[bytes], size: int, at: datetime) -> None:
+def _add_header(target: IO[bytes], name: str, size: int, at: datetime) -> None:
     member = tarfile.TarInfo(name)
     member.size, member.mode, member.mtime = size, 0o600, int(at.timestamp())
-    archive.addfile(member, source)
+    target.write(_packed(member.tobuf(tarfile.PAX_FORMAT)))
+
+
+def _padding(size: int) -> bytes:
+    return bytes(-size % tarfile.BLOCKSIZE)
+
+
+def _packed(content: bytes) -> bytes:
+    return igzip.compress(content, compresslevel=LEVEL, mtime=0)
+
+
+def _packing(target: IO[bytes]) -> IO[bytes]:
+    packing = igzip.IGzipFile(fileobj=target, mode="wb", compresslevel=LEVEL, mtime=0)
+    return cast("IO[bytes]", packing)
 
 
 def untold(_what: str, _number: int) -> None:
@@ -138,13 +161,13 @@ def opened(stream: IO[bytes]) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
     Each content must be read before the next is asked for. No name is ever a path that leaves its directory, a link
     or a device, and none comes twice. Raises Damaged, also for what is read inside the `with`.
     """
-    with gzip.GzipFile(fileobj=stream, mode="rb") as packed:
+    with igzip.IGzipFile(fileobj=stream, mode="rb") as packed:
         try:
             with tarfile.open(fileobj=packed, mode="r|") as archive:
                 yield _members(archive)
             while packed.read(PIECE):  # the checksum stands at gzip's end, behind the padding of tar
                 pass
-        except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except (tarfile.TarError, EOFError, gzip.BadGzipFile, isal_zlib.error) as error:
             raise Damaged(f"it cannot be read to its end: {error}") from None
 
 

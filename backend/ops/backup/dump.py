@@ -10,10 +10,14 @@ from bson.json_util import CANONICAL_JSON_OPTIONS
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
+from backend.ops.backup.ahead import read_ahead
 from backend.ops.backup.bson_stream import DocumentCounter
 from backend.ops.backup.errors import BackupError
 from backend.ops.backup.manifest import File
+from backend.ops.backup.streams import PIECE
 
+SAMPLE = 16  # documents by which the size of all is judged
+LARGEST_BATCH = 1000  # documents
 Document = dict[str, Any]
 Progress = Callable[[str, int], None]
 
@@ -54,7 +58,7 @@ def write_documents(
 ) -> File:
     """Write the raw documents of collection `name` to `target` and return what was written."""
     counter, digest, size = DocumentCounter(name), hashlib.sha256(), 0
-    for piece in _raw(database, name, session):
+    for piece in read_ahead(_raw(database, name, session)):
         target.write(piece)
         digest.update(piece)
         counter.feed(piece)
@@ -65,4 +69,7 @@ def write_documents(
 
 def _raw(database: Database[Document], name: str, session: ClientSession | None) -> Iterator[bytes]:
     """Yield batches as the server sends them: documents one after another, never decoded."""
-    yield from database[name].find_raw_batches({}, session=session, batch_size=1000)
+    collection = database[name]
+    sample = sum(len(batch) for batch in collection.find_raw_batches({}, session=session, limit=SAMPLE))
+    size = min(LARGEST_BATCH, max(1, PIECE * SAMPLE // max(1, sample)))
+    yield from collection.find_raw_batches({}, session=session, batch_size=size)
