@@ -5,7 +5,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from tests.bench import front, logins, opening, sales
+from tests.bench import backups, front, logins, opening, sales
 from tests.bench.report import Row, table, write
 from tests.bench.stage import Stage, seed_accounts, stage
 
@@ -58,6 +58,10 @@ def _tls(running: Stage, rounds: int, seconds: float) -> list[Row]:
     return front.front_rows(running, rounds=rounds, seconds=seconds)
 
 
+def _backups(running: Stage, rounds: int, _seconds: float) -> list[Row]:
+    return backups.backup_rows(running, rounds=rounds)
+
+
 ROWS = {
     "login": _logins,
     "heartbeat": _heartbeats,
@@ -65,6 +69,7 @@ ROWS = {
     "rush": _rush,
     "opening": _opening,
     "tls": _tls,
+    "backup": _backups,
 }
 
 if __name__ == "__main__":

@@ -15,13 +15,14 @@ from django.conf import settings
 from pymongo.database import Database
 
 from backend.ops.backup import archive
+from backend.ops.backup.ahead import read_ahead
 from backend.ops.backup.archive import Progress, untold
 from backend.ops.backup.streams import plain_bytes
 
 Document = dict[str, Any]
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 BATCH_DOCUMENTS = 1000
-BATCH_BYTES = 8 * 1024 * 1024
+BATCH_BYTES = 2 * 1024 * 1024
 BITS = 256
 
 
@@ -62,7 +63,7 @@ def load(path: Path, database: Database[Document], *, progress: Progress = untol
 def _insert(database: Database[Document], name: str, content: IO[bytes], progress: Progress) -> Content:
     target = database.get_collection(name, codec_options=RAW)
     held = Content()
-    for batch in _batches(bson.decode_file_iter(content, RAW)):
+    for batch in read_ahead(_batches(bson.decode_file_iter(content, RAW))):
         for document in batch:
             held.add(document.raw)
         target.insert_many(batch, ordered=False)
