@@ -61,6 +61,10 @@ printf %s "$nobody_is_told" | keep alert_webhook_url $NOBODY
 if [ "$(value alert_webhook_url)" = "$nobody_is_told" ]; then
   echo "Still to come: in $directory/alert_webhook_url the address that alerts are sent to. Until then nobody is told." >&2
 fi
+printf %s "$nobody_is_told" | keep heartbeat_webhook_url $NOBODY
+if [ "$(value heartbeat_webhook_url)" = "$nobody_is_told" ]; then
+  echo "Still to come: in $directory/heartbeat_webhook_url the address that alarms when it hears nothing any more." >&2
+fi
 
 if [ -n "$(setting BACKUP_OFFSITE_ENDPOINT)" ] && [ ! -s "$directory/offsite_secret_key" ]; then
   echo "Still to come: $directory/offsite_key_id and $directory/offsite_secret_key, of a key that may only put." >&2

@@ -12,7 +12,11 @@ from backend.devtools.servers import ROOT
 PROMETHEUS = ROOT / "docker" / "prometheus"
 ALERTMANAGER = ROOT / "docker" / "alertmanager" / "alertmanager.yml"
 # Which labels are told to whom.
-ROUTES = {("severity=critical",): "people", ("severity=warning",): "people", ("severity=none",): "people"}
+ROUTES = {
+    ("alertname=RedisDown", "severity=critical"): "people",
+    ("alertname=TillsSlow", "severity=warning"): "people",
+    ("alertname=Watchdog", "severity=none"): "heartbeat",
+}
 KNOWS_URL_FILE = (0, 26)
 URL_FILE = re.compile(r"\burl_file: (\S+)")
 

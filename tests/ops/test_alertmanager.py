@@ -22,18 +22,18 @@ CONFIG = watching.ALERTMANAGER.read_text(encoding="utf-8")
 
 
 class Ear(ThreadingHTTPServer):
-    """The people's end: keeps the names of the alerts that were told."""
+    """The people's end: keeps which address was told which alert."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Told)
-        self.told: set[str] = set()
+        self.told: set[tuple[str, str]] = set()
 
 
 class Told(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         assert isinstance(self.server, Ear)
-        self.server.told |= {alert["labels"]["alertname"] for alert in body["alerts"]}
+        self.server.told |= {(self.path, alert["labels"]["alertname"]) for alert in body["alerts"]}
         self.send_response(200)
         self.end_headers()
 
@@ -54,8 +54,8 @@ def ear() -> Iterator[Ear]:
 @pytest.fixture
 def alertmanager(tmp_path: Path, ear: Ear) -> Iterator[str]:
     """Return the address of a running Alertmanager that tells `ear`."""
-    own = re.sub(r"url_file: \S+", f'url: "http://127.0.0.1:{ear.server_port}/"', CONFIG)
-    own = re.sub(r"group_wait: \S+", "group_wait: 300ms", own)
+    told = re.sub(r"url_file: /run/secrets/(\S+)", rf'url: "http://127.0.0.1:{ear.server_port}/\1"', CONFIG)
+    own = re.sub(r"group_wait: \S+", "group_wait: 300ms", told)
     (tmp_path / "alertmanager.yml").write_text(own, encoding="utf-8")
     address = f"127.0.0.1:{free_port()}"
     child = Child(
@@ -91,7 +91,8 @@ def test_people_hear_of_everything_but_what_follows_from_a_thing_that_is_down(al
         {"alertname": "RefreshTokenReused", "severity": "warning"},  # of no instance, as the one before
         {"alertname": "Watchdog", "severity": "none"},
     )
-    heard = {"RedisDown", "OfAnother", "AnswersFail", "RefreshTokenReused", "Watchdog"}
+    heard = {("/alert_webhook_url", name) for name in ("RedisDown", "OfAnother", "AnswersFail", "RefreshTokenReused")}
+    heard |= {("/heartbeat_webhook_url", "Watchdog")}
 
     give_up = time.monotonic() + 30
     while not heard <= ear.told:
@@ -104,7 +105,7 @@ def test_everything_but_the_address_in_a_file_is_judged_by_an_older_amtool_too()
     older = watching.as_known(CONFIG, (0, 25))
     assert watching.as_known(CONFIG, (0, 28)) == CONFIG
     changed = [(old, new) for old, new in zip(CONFIG.splitlines(), older.splitlines(), strict=True) if old != new]
-    assert [old.split(":")[0].strip(" -") for old, _new in changed] == ["url_file"]
+    assert [old.split(":")[0].strip(" -") for old, _new in changed] == ["url_file", "url_file"]
     with pytest.raises(CannotStart):
         watching.as_known("url_file: secrets/there", (0, 25))
 
@@ -145,4 +146,4 @@ def test_each_severity_of_the_rules_is_routed() -> None:
         for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
         for rule in group["rules"]
     }
-    assert {f"severity={severity}" for severity in severities} == {label for (label,) in watching.ROUTES}
+    assert {f"severity={severity}" for severity in severities} == {labels[-1] for labels in watching.ROUTES}

@@ -96,5 +96,7 @@ def test_it_says_what_only_a_person_can_bring(directory: Path) -> None:
     assert stat.S_IMODE((directory / "tls_key").stat().st_mode) == 0o600
 
     assert "alert_webhook_url" in make(directory)
-    (directory / "alert_webhook_url").write_text("https://chat.example.com/hook", encoding="ascii")
+    assert "heartbeat_webhook_url" in make(directory)
+    for name in ("alert_webhook_url", "heartbeat_webhook_url"):
+        (directory / name).write_text("https://chat.example.com/hook", encoding="ascii")
     assert make(directory).count("Still to come") == 0
