@@ -71,10 +71,12 @@ class Store:
 def store() -> Store | None:
     """Return the store that the settings name, or None where they name none.
 
-    Raises BackupError where they name half of one.
+    Raises BackupError where they name half of one, or no address.
     """
     if not settings.BACKUP_OFFSITE_ENDPOINT:
         return None
+    if not settings.BACKUP_OFFSITE_ENDPOINT.startswith(("https://", "http://")):
+        raise BackupError("BACKUP_OFFSITE_ENDPOINT is no address, like https://s3.example.com")
     needed = ("BUCKET", "KEY_ID", "SECRET_KEY")
     missing = [f"BACKUP_OFFSITE_{name}" for name in needed if not getattr(settings, f"BACKUP_OFFSITE_{name}")]
     if missing:
@@ -107,7 +109,10 @@ def send_waiting(shelf: Path, to: Store, *, now: Callable[[], datetime], progres
     Raises BackupError where one cannot be sent; those before it are sent, and what it has of this one is recorded.
     """
     kept, client = records.directory_for(shelf), to.client()
-    records.forget(kept, backups_in(shelf))
+    try:
+        records.forget(kept, backups_in(shelf))
+    except OSError as error:
+        raise BackupError(f"{kept} cannot be written ({error.strerror})") from error
     sent = []
     for backup in waiting(shelf):
         try:

@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,9 +14,15 @@ from django.db import connection
 from pymongo.database import Database
 
 from backend.core.mongo import client, collection
-from backend.ops.backup import archive, drill, loading
+from backend.ops.backup import archive, drill, loading, options, reports
 from backend.ops.backup import shelf as shelves
+from backend.ops.management.commands import restore_drill
 from tests.ops.backup import damage
+
+
+def no_ledger(*_args: Any) -> list[str]:
+    """Stand for a process that takes two seconds, where the test is not about it."""
+    return []
 
 
 @pytest.fixture
@@ -33,17 +40,44 @@ def everything() -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("sold")
-def test_a_good_backup_passes_and_the_live_database_is_as_before(
-    shelf: Path, scratch: str, capsys: pytest.CaptureFixture[str]
+def test_a_good_backup_passes_and_every_long_command_tells_how_far_it_is(
+    shelf: Path, scratch: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(options, "EVERY_SECONDS", 0)
+    before = everything()
+
+    call_command("backup_database", output=shelf)
+    assert "orders: 1\n" in capsys.readouterr().err
+    call_command("verify_backup", shelves.backups_in(shelf)[0].path)
+    assert "/orders.bson: documents read back: 1\n" in capsys.readouterr().err
+    call_command("restore_drill", output=shelf)
+    told = capsys.readouterr()
+    for step in ("/orders.bson: documents read back", "orders: documents restored", "orders: documents compared"):
+        assert f"{step}: 1\n" in told.err
+    for goal in ("Lost at worst (RPO): 0.", "The way back (RTO): 0."):
+        assert goal in told.out
+    report = reports.last(shelf, reports.Drilled)
+    assert report is not None
+    assert (report.wrong, report.name) == ([], shelves.backups_in(shelf)[0].path.name)
+    assert 0 < report.recovery_seconds < 60
+    assert 0 < report.loss_seconds < 60
+    assert everything() == before  # the live database is not touched
+    assert scratch not in client().list_database_names()
+
+
+@pytest.mark.usefixtures("sold")
+def test_a_goal_that_was_missed_is_said_so(
+    shelf: Path, scratch: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("backup_database", output=shelf)
-    before = everything()
+    (made,) = shelves.backups_in(shelf)
+    late = SimpleNamespace(now=lambda: made.taken_at + timedelta(minutes=61))
+    monkeypatch.setattr(restore_drill, "clock", late)
+    monkeypatch.setattr(drill, "_ledger", no_ledger)
 
     call_command("restore_drill", output=shelf)
 
-    assert "restored, compared and dropped again" in capsys.readouterr().out
-    assert everything() == before
-    assert scratch not in client().list_database_names()
+    assert "Lost at worst (RPO): 61.0 minutes, the goal is 60: MISSED." in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("sold")
@@ -92,6 +126,7 @@ def test_what_the_server_changed_on_the_way_fails_the_drill(
         return loaded
 
     monkeypatch.setattr(drill, "load", changed)
+    monkeypatch.setattr(drill, "_ledger", no_ledger)
     with pytest.raises(CommandError):
         call_command("restore_drill", output=shelf)
 

@@ -246,6 +246,8 @@ def test_half_a_store_is_refused_by_what_is_missing(shelf: Path) -> None:
     half = {"BACKUP_OFFSITE_ENDPOINT": "https://s3.example.com", "BACKUP_OFFSITE_BUCKET": "b"}
     with override_settings(**half), pytest.raises(CommandError, match="OFFSITE_KEY_ID and BACKUP_OFFSITE_SECRET_KEY"):
         send(shelf)
+    with override_settings(BACKUP_OFFSITE_ENDPOINT="s3.example.com"), pytest.raises(CommandError, match="no address"):
+        send(shelf)
     with pytest.raises(CommandError, match="nowhere to send"):
         send(shelf)
 
