@@ -39,6 +39,7 @@ LEASE = "restore"  # the key of its maintenance too
 # Requests that had begun before the maintenance are over by then, and no worker that lost sight of the database is
 # still of the old mind.
 DRAIN_SECONDS = serving.STALE_SECONDS + 30.0
+PATIENCE_SECONDS = lease.SECONDS + 5  # with another restore, which may have been killed
 MOST_BREACHES = 20
 Document = dict[str, Any]
 Progress = Callable[[str], None]
@@ -122,7 +123,7 @@ def restore_beside(file: Path, target: str, *, drop: bool, progress: Progress) -
 def _alone() -> Iterator[None]:
     """Let no other restore run; one that was killed keeps this one waiting for half a minute."""
     try:
-        with lease.held(LEASE, wait=lease.SECONDS + 5, leases=client()[f"{serving.first_name()}_control"]["leases"]):
+        with lease.held(LEASE, wait=PATIENCE_SECONDS, leases=client()[f"{serving.first_name()}_control"]["leases"]):
             yield
     except lease.Held as other:
         raise NotRestored(f"another restore runs: {other}") from None
@@ -241,6 +242,8 @@ def _brought_up_to_date(
     carrying.renew_marks(former, restored)
     known = former["users"].distinct("_id") if knows_accounts and former is not None else []
     done.unbound = withholding.withhold_machines(restored, known=known, managers=managers, now=now)
+    if not knows_accounts and not withholding.may_approve(restored, managers):
+        raise NotRestored("none of the --manager has an account in the backup that works in the office")
     withholding.end_sessions(restored, now=now)
     withholding.renew_maps(restored)
     with serving.using(restored.name):

@@ -42,13 +42,27 @@ def withhold_machines(
     }
     found = restored["users"].count_documents(unknown)
     restored["users"].update_many(unknown, {"$set": nothing_binds})
-    offices = [role.code for role in ROLES.values() if role.back_office]
-    waiting = {**unknown, "role": {"$in": offices}, "phone": {"$nin": list(managers)}, "account.status.code": "active"}
+    waiting = {
+        **unknown,
+        "role": {"$in": _offices()},
+        "phone": {"$nin": list(managers)},
+        "account.status.code": "active",
+    }
     restored["users"].update_many(waiting, {"$set": {"account.status.code": "pending"}})
     over = {"state": "revoked", "revokedAt": now, "revokedBy": "manage.py", "reason": RESTORED}
     bound: Document = {"user": {"$nin": list(known)}, "state": {"$in": ["active", "pending"]}}
     restored["deviceBindings"].update_many(bound, {"$set": over})
     return found
+
+
+def may_approve(restored: Database[Document], managers: Collection[str]) -> bool:
+    """Return whether one of `managers` (phones) is left who can enable the others and approve machines."""
+    left = {"phone": {"$in": list(managers)}, "role": {"$in": _offices()}, "account.status.code": "active"}
+    return restored["users"].find_one(left) is not None
+
+
+def _offices() -> list[str]:
+    return [role.code for role in ROLES.values() if role.back_office]
 
 
 def renew_maps(restored: Database[Document]) -> None:

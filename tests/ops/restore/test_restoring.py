@@ -11,14 +11,16 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
 from django_mongodb_backend.models import EmbeddedModel
+from redis.exceptions import RedisError
 
 from backend.accounts.roles import ROLES
-from backend.accounts.services import binding, managing
+from backend.accounts.services import binding, forgetting, managing
 from backend.boxoffice.ledger import breaches
 from backend.core import clock, serving
 from backend.core.mongo import client, collection, database_name
 from backend.core.redis import redis
-from backend.ops.restore import carrying
+from backend.ops import lease
+from backend.ops.restore import carrying, services
 from backend.programme.reopening import closed_showtimes
 from backend.programme.services import change_showtime
 from tests.factories import make_cinema, make_hall, make_showtime, make_staff
@@ -286,11 +288,11 @@ def test_a_former_database_that_turns_up_reconciles_them(
 def test_somebody_must_be_able_to_approve(live: str, backed_up: BackUp, restore: Restore) -> None:
     file = backed_up()
 
-    with pytest.raises(CommandError, match="--manager"):
-        restore(file, without_former=True)
+    for managers in ([], [make_staff("manager").phone], [make_staff("seller").phone]):  # none, and none of yesterday
+        with pytest.raises(CommandError, match="--manager"):
+            restore(file, without_former=True, manager=managers)
 
-    assert database_name() == live
-    assert serving.read(client()).maintenance is None
+    nothing_happened(live)
 
 
 # --- what refuses, and touches nothing ------------------------------------------------------------------------------
@@ -321,6 +323,49 @@ def test_a_ledger_that_does_not_agree_switches_nothing(
 
     nothing_happened(live)
     assert seller.get("/api/v2/session").status_code == 200
+
+
+def test_a_redis_that_does_not_answer_switches_nothing(
+    seller: Till, backed_up: BackUp, restore: Restore, live: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Away:
+        def scan_iter(self, **_options: Any) -> Any:
+            raise RedisError("away")
+
+    file = backed_up()
+    monkeypatch.setattr(forgetting, "redis", Away)
+
+    with pytest.raises(CommandError, match="Redis does not answer"):
+        restore(file)
+
+    nothing_happened(live)
+
+
+def test_two_restores_are_not_one(
+    seller: Till, backed_up: BackUp, restore: Restore, live: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = backed_up()
+    monkeypatch.setattr(services, "PATIENCE_SECONDS", 0)
+
+    with (
+        lease.held("restore", wait=0, leases=client()[f"{live}_control"]["leases"]),
+        pytest.raises(CommandError, match="another restore runs"),
+    ):
+        restore(file)
+
+    nothing_happened(live)
+
+
+def test_maintenance_of_ops_goes_on_after_it(seller: Till, backed_up: BackUp, restore: Restore, live: str) -> None:
+    file = backed_up()
+    call_command("maintenance", "on", reason="new disks")
+
+    restore(file)
+
+    assert database_name() == f"{live}_b"
+    assert seller.try_log_in().json()["code"] == "maintenance"
+    call_command("maintenance", "off")
+    seller.log_in()
 
 
 def test_a_damaged_backup_does_not_even_begin(
