@@ -48,6 +48,8 @@ def maintained(get_response: GetResponse) -> GetResponse:
 def told(request: HttpRequest) -> HttpResponse:
     """Answer that the service is in maintenance. The log has no error of it: it is meant."""
     response = refused(request, InMaintenance())
+    if "HTTP_HX_REQUEST" in request.META:
+        response["HX-Refresh"] = "true"  # a part of a page: the whole page says it
     response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 - Django's own mark
     return response
 
@@ -61,6 +63,4 @@ def refused(request: HttpRequest, problem: Problem) -> HttpResponse:
     response = render(request, "core/maintenance.html", context, status=problem.status)
     for name, value in problem.headers.items():
         response[name] = value
-    if "HTTP_HX_REQUEST" in request.META:
-        response["HX-Refresh"] = "true"  # a part of a page: the whole page says it
     return response

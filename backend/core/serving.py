@@ -21,7 +21,8 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from backend.core.mongo import AWARE, client, database_name
 
 ASK_EVERY_SECONDS = 0.5  # so that all know within a second
-PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 0.5  # what is known already will do for a while; who knows nothing waits longer
+FIRST_PATIENCE_SECONDS = 5.0
 # Where the database does not answer, what was read last holds for so long. Maintenance lasts longer before anything is
 # switched, so nobody can sleep through it.
 STALE_SECONDS = 30.0
@@ -105,7 +106,7 @@ def current() -> Serving:
     if known is not None and now - _known.asked_at < ASK_EVERY_SECONDS and now - _known.read_at < STALE_SECONDS:
         return known
     try:
-        with within(PATIENCE_SECONDS):
+        with within(PATIENCE_SECONDS if known is not None else FIRST_PATIENCE_SECONDS):
             fresh = read(client())
     except (PyMongoError, DatabaseError):
         if known is None or now - _known.read_at >= STALE_SECONDS:

@@ -116,6 +116,9 @@ def test_a_database_that_is_away_for_a_moment_changes_nothing(client: Client, mo
 
     assert client.get("/admin/login/").status_code == 503
     assert client.get("/api/v2/client/latest").json()["code"] == "unavailable"
+    part = client.get("/till/orders/", headers={"HX-Request": "true"})
+    assert part.status_code == 503
+    assert "HX-Refresh" not in part.headers  # an outage leaves the page as it is, with what was chosen on it
 
 
 def connect_anew() -> None:
