@@ -12,6 +12,8 @@ from backend.devtools.servers import mongo_server, redis_server
 from tests.support import flush
 
 pytest_plugins = ["tests.support.fixtures"]
+# What takes longest begins first, so that no process is left with it alone at the end.
+FIRST = ("tests/stack", "tests/shell", "tests/screens", "tests/ops")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -33,6 +35,17 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in ("MONGO_DB", "REDIS_CACHE_URL", "PUBLIC_ORIGIN", "TRUSTED_PROXIES"):
         os.environ.pop(name, None)  # a developer's shell must not reach into the tests
     django.setup()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the folders that take longest first."""
+
+    def place(item: pytest.Item) -> int:
+        folder = "/".join(item.path.relative_to(config.rootpath).parts[:2])
+        return FIRST.index(folder) if folder in FIRST else len(FIRST)
+
+    items.sort(key=place)  # stable: within a folder the order stays
 
 
 @pytest.fixture(scope="session")
