@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 from bson import ObjectId
 from django.apps import apps
@@ -198,6 +199,23 @@ def test_a_backup_of_an_earlier_release_is_migrated(
     call_command("create_indexes", check=True)
 
 
+def test_an_encrypted_one_is_restored_by_who_has_the_identity(
+    seller: Till, backed_up: BackUp, restore: Restore, live: str, settings: Any, tmp_path: Path
+) -> None:
+    identity = pyrage.x25519.Identity.generate()
+    (tmp_path / "identity").write_text(f"{identity}\n", encoding="utf-8")
+    settings.BACKUP_AGE_RECIPIENT = str(identity.to_public())
+    file = backed_up()
+
+    with pytest.raises(CommandError, match="is encrypted"):
+        restore(file)
+    nothing_happened(live)
+
+    settings.BACKUP_AGE_IDENTITY_FILE = str(tmp_path / "identity")
+    restore(file)
+    seller.log_in()
+
+
 # --- where the former database cannot be read -----------------------------------------------------------------------
 def test_without_the_former_database_every_machine_needs_approval(
     live: str, make_till: Any, backed_up: BackUp, restore: Restore, client: Client
@@ -283,6 +301,28 @@ def test_a_former_database_that_turns_up_reconciles_them(
     till.sell(showtime, "1-2")
     assert till.get(f"/api/v2/orders/{sold['id']}").json()["tickets"] == sold["tickets"]
     assert breaches(clock=clock.now, pause=0) == []
+
+
+def test_a_showtime_whose_sales_do_not_agree_stays_closed(
+    live: str, make_till: Any, backed_up: BackUp, restore: Restore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chief = make_staff("chain_manager", password=PASSWORD)
+    till = make_till(make_staff()).log_in()
+    agreeing, broken = make_showtime(), make_showtime()
+    file = backed_up()
+    till.sell(agreeing, "1-1")
+    till.sell(broken, "1-1")
+    collection("orders").update_one({"showtime": broken["_id"]}, {"$set": {"payments": []}})
+    restore(file, without_former=True, manager=[chief.phone])
+    capsys.readouterr()
+
+    with pytest.raises(CommandError, match="1 showtimes stay closed"):
+        call_command("reconcile_sales", source=live)
+
+    said = capsys.readouterr()
+    assert "the payments do not add up" in said.err
+    assert str(broken["_id"]) in said.out  # in the list of what is closed
+    assert [show["_id"] for show in closed_showtimes()] == [broken["_id"]]
 
 
 def test_somebody_must_be_able_to_approve(live: str, backed_up: BackUp, restore: Restore) -> None:
