@@ -15,7 +15,6 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.test import override_settings
 
-from backend.core.mongo import client
 from backend.ops.backup import archive, dump
 from backend.ops.backup import shelf as shelves
 from backend.ops.backup.errors import Damaged
@@ -59,17 +58,6 @@ def test_age_itself_and_tar_read_it(backup: Path, identity: Path) -> None:
 
     with tarfile.open(fileobj=io.BytesIO(plain), mode="r:gz") as opened:
         assert f"{connection.settings_dict['NAME']}/orders.bson" in opened.getnames()
-
-
-def test_the_drill_decrypts_it(
-    backup: Path, identity: Path, shelf: Path, commands_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in commands_environment.items():
-        monkeypatch.setenv(name, value)
-    with override_settings(BACKUP_AGE_IDENTITY_FILE=str(identity)):
-        call_command("restore_drill", output=shelf)
-
-    assert f"{connection.settings_dict['NAME']}_drill" not in client().list_database_names()
 
 
 @pytest.mark.parametrize(
