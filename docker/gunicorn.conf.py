@@ -13,7 +13,7 @@ from prometheus_client import multiprocess
 bind = ["0.0.0.0:8000", f"0.0.0.0:{os.environ.setdefault('METRICS_PORT', '9200')}"]
 # WEB_CONCURRENCY counts all processes on all hosts (the settings divide throttles by it), where it is not the same.
 workers = int(os.environ.get("GUNICORN_WORKERS") or os.environ.get("WEB_CONCURRENCY") or 4)
-worker_class = "gthread"
+worker_class = "backend.ops.draining.DrainingWorker"  # gthread, without a request lost when it stops
 threads = 4
 timeout = 120
 graceful_timeout = 30

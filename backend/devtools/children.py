@@ -1,6 +1,7 @@
 """Child processes of the development commands: started tethered, waited for, stopped, and their last words."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 
 TETHER = Path(__file__).with_name("tether.py")
 STOP_SECONDS = 15.0
+PORTS = (20_000, 32_767)
 
 
 class CannotStart(RuntimeError):
@@ -20,10 +22,13 @@ class CannotStart(RuntimeError):
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of 127.0.0.1 that nobody uses now.
+
+    It is below those that systems give to outgoing connections: one of them could take it before it is listened on.
+    """
+    while not is_free(port := random.randint(*PORTS)):  # noqa: S311 - no secret
+        pass
+    return port
 
 
 def is_free(port: int) -> bool:

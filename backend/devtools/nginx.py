@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from backend.devtools.certificates import ensure_certificates
@@ -26,7 +26,8 @@ def write_configuration(
     *,
     port: int,
     redirect_port: int,
-    upstream_port: int,
+    till_ports: Sequence[int],
+    office_ports: Sequence[int],
     certificate: Path,
     key: Path,
     static: Path,
@@ -39,7 +40,8 @@ def write_configuration(
         directory: for the configuration, logs and temporary files.
         port: where HTTPS listens, on loopback.
         redirect_port: where HTTP is sent to HTTPS.
-        upstream_port: gunicorn's.
+        till_ports: of the servers for API and screens; one that takes no connection is passed over.
+        office_ports: of those for the back office, likewise.
         certificate: the chain, PEM.
         key: its private key, PEM.
         static: the collected static files; the directory is called `static`.
@@ -53,8 +55,8 @@ def write_configuration(
         "NGINX_ETC": "/etc/nginx",
         "ERROR_LOG": str(directory / "error.log"),
         "ACCESS_LOG": str(directory / "access.log"),
-        "TILL_SERVERS": f"server 127.0.0.1:{upstream_port};",
-        "OFFICE_SERVERS": f"server 127.0.0.1:{upstream_port};",
+        "TILL_SERVERS": servers(till_ports),
+        "OFFICE_SERVERS": servers(office_ports),
         # Without ops.conf nobody asks it.
         "OPS_SERVERS": f"server 127.0.0.1:{grafana_port};" if grafana_port else "server 127.0.0.1:9 down;",
         "STATUS_LISTEN": f"127.0.0.1:{free_port()}",
@@ -69,6 +71,11 @@ def write_configuration(
         template = (TEMPLATES / f"{name}.template").read_text(encoding="utf-8")
         (directory / name).write_text(filled(template, values), encoding="utf-8")
     return directory / "nginx.conf"
+
+
+def servers(ports: Sequence[int]) -> str:
+    """Return the lines of an upstream block, as in production."""
+    return " ".join(f"server 127.0.0.1:{port} max_fails=2 fail_timeout=5s;" for port in ports)
 
 
 def command(configuration: Path) -> list[str]:
@@ -99,7 +106,8 @@ def main() -> int:
             directory / "run",
             port=free_port(),
             redirect_port=free_port(),
-            upstream_port=free_port(),
+            till_ports=[free_port(), free_port()],
+            office_ports=[free_port()],
             grafana_port=free_port(),
             certificate=certificate,
             key=key,

@@ -1,6 +1,7 @@
 """`make stack`: the production shape on loopback, without Docker and without root.
 
-nginx with TLS, four gunicorn workers, the sweeper, Redis with a password, MongoDB. Tests use `running_stack()`.
+nginx with TLS, two application servers for the tills and one for the office, the sweeper, Redis with a password,
+MongoDB. Tests use `running_stack()`.
 """
 
 import os
@@ -9,9 +10,10 @@ import ssl
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from backend.devtools import nginx
@@ -23,9 +25,10 @@ from backend.devtools.servers import ROOT, mongo_server, new_password, redis_ser
 from backend.devtools.signals import Stopped, end_with_make, stop_on_signals
 
 DEFAULT_PORT = 8443
-WORKERS = 4
-THREADS = 4
-REQUEST_SECONDS = 120
+WORKERS = 2  # of each server; production's four are more than a person's machine wants
+# As in the compose file: two servers for the tills, one for managers, and how long one call of the database may take.
+QUERY_SECONDS = {"till-1": 2, "till-2": 2, "office": 30}
+SWEEP_SECONDS = 30
 SERVE_SECONDS = 60.0
 SECRETS = ("SECRET_KEY", "JWT_SECRET_KEY", "NONCE_SECRET_KEY")
 
@@ -42,7 +45,8 @@ class Stack:
         redis_url: its Redis, with the password.
         directory: its files and logs.
         environment: what its processes run with; `manage()` uses it.
-        children: its processes: gunicorn, the sweeper, nginx.
+        children: its processes by name: `till-1`, `till-2`, `office`, `sweeper`, `nginx`.
+        ports: where the three application servers listen on 127.0.0.1, by name.
     """
 
     origin: str
@@ -52,7 +56,8 @@ class Stack:
     redis_url: str
     directory: Path
     environment: dict[str, str]
-    children: tuple[Child, ...]
+    children: Mapping[str, Child]
+    ports: Mapping[str, int]
 
     def manage(self, *arguments: str) -> str:
         """Run a manage.py command on the stack's database and return what it prints."""
@@ -71,7 +76,7 @@ def running_stack(
         directory: for data, secrets, certificates and logs; found again by the next run.
         port: where HTTPS listens on 127.0.0.1; a free one without it.
         kind: which MongoDB, `embedded` or `native`.
-        workers: how many gunicorn workers.
+        workers: how many of each application server.
 
     Raises CannotStart with one line where a part cannot run.
     """
@@ -88,17 +93,22 @@ def running_stack(
             directory, origin=origin, mongo_uri=mongo_uri, redis_url=redis_url, workers=workers
         )
         prepare(environment)
-        app, upstream_port = gunicorn(directory, environment, workers=workers)
-        started.enter_context(running(app))
-        app.wait_until(lambda: answers(f"http://127.0.0.1:{upstream_port}/readyz"), seconds=SERVE_SECONDS)
-        sweep = started.enter_context(running(sweeper(environment, log=directory / "sweep.log")))
+        ports = {name: free_port() for name in QUERY_SECONDS}
+        children = {
+            name: started.enter_context(running(app_server(name, own, directory, environment, workers=workers)))
+            for name, own in ports.items()
+        }
+        children["sweeper"] = started.enter_context(running(sweeper_of(environment, directory)))
+        for name, own in ports.items():
+            children[name].wait_until(partial(answers, f"http://127.0.0.1:{own}/readyz"), seconds=SERVE_SECONDS)
         ca_file, certificate, key = ensure_certificates(directory / "tls")
         redirect_port = free_port()
         configuration = nginx.write_configuration(
             directory / "nginx",
             port=port,
             redirect_port=redirect_port,
-            upstream_port=upstream_port,
+            till_ports=[ports["till-1"], ports["till-2"]],
+            office_ports=[ports["office"]],
             certificate=certificate,
             key=key,
             static=directory / "static",
@@ -115,7 +125,8 @@ def running_stack(
             redis_url=redis_url,
             directory=directory,
             environment=environment,
-            children=(app, sweep, front),
+            children={**children, "nginx": front},
+            ports=ports,
         )
 
 
@@ -138,7 +149,8 @@ def environment_of(directory: Path, *, origin: str, mongo_uri: str, redis_url: s
         "MONGO_DB": "userdb",
         "REDIS_URL": redis_url,
         "REDIS_CACHE_URL": "",
-        "WEB_CONCURRENCY": str(workers),
+        "WEB_CONCURRENCY": str(workers * len(QUERY_SECONDS)),  # what throttles are divided by without Redis
+        "GUNICORN_WORKERS": str(workers),
         "VAR_DIR": str(directory),
     }
 
@@ -154,13 +166,18 @@ def prepare(environment: dict[str, str]) -> None:
         raise CannotStart(said[-1])
 
 
-def gunicorn(directory: Path, environment: dict[str, str], *, workers: int) -> tuple[Child, int]:
-    """Start the application servers on a free port; logs go to files, as in production."""
-    port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "backend.wsgi:application", "--bind", f"127.0.0.1:{port}"]
-    command += ["--workers", str(workers), "--worker-class", "gthread", "--threads", str(THREADS)]
-    command += ["--timeout", str(REQUEST_SECONDS), "--keep-alive", "75", "--forwarded-allow-ips", "127.0.0.1"]
-    return Child("gunicorn", command, directory=ROOT, environment=environment, log=directory / "gunicorn.log"), port
+def app_server(name: str, port: int, directory: Path, environment: Mapping[str, str], *, workers: int) -> Child:
+    """Start one application server, by the container's own configuration; its log is a file in `directory`."""
+    command = [sys.executable, "-m", "gunicorn", "--config", "docker/gunicorn.conf.py", "--bind", f"127.0.0.1:{port}"]
+    command += ["--workers", str(workers), "--forwarded-allow-ips", "127.0.0.1", "backend.wsgi:application"]
+    limit = {"MONGO_QUERY_SECONDS": str(QUERY_SECONDS[name])}
+    return Child(name, command, directory=ROOT, environment={**environment, **limit}, log=directory / f"{name}.log")
+
+
+def sweeper_of(environment: Mapping[str, str], directory: Path) -> Child:
+    """Start the sweeper, with the patience that it has in production."""
+    limit = {"MONGO_QUERY_SECONDS": str(SWEEP_SECONDS)}
+    return sweeper({**environment, **limit}, log=directory / "sweep.log")
 
 
 def is_ready(address: str, context: ssl.SSLContext) -> bool:
@@ -177,14 +194,14 @@ def main() -> int:
     try:
         port = int(os.environ.get("PORT") or DEFAULT_PORT)
         directory = Path(os.environ.get("VAR_DIR") or ROOT / "var") / "stack"
-        say("Starting MongoDB, Redis, gunicorn and nginx ...")
+        say("Starting MongoDB, Redis, tills, office and nginx ...")
         with running_stack(directory, port=port, kind=os.environ.get("MONGO_SERVER") or "embedded") as stack:
             say(f"\n  Everything       {stack.origin}   (plain HTTP: {stack.http_origin})")
             say(f"  Administration   {stack.origin}/admin/")
             say(f"  Its authority    {stack.ca_file}\n")
             print_accounts()
             say(f"\n  Data and logs are kept in {directory}. Ctrl-C stops everything.\n")
-            watch(list(stack.children))
+            watch(list(stack.children.values()))
     except ValueError:
         print(f"PORT is {os.environ['PORT']!r}: it must be a number from 1 to 65535.", file=sys.stderr)
         return 1

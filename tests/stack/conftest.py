@@ -4,16 +4,19 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import redis
 import requests
 
 from backend.devtools import nginx
 from backend.devtools.certificates import ensure_certificates
-from backend.devtools.children import free_port, running
-from backend.devtools.stack import Stack, running_stack
+from backend.devtools.children import free_port, program, running
+from backend.devtools.stack import QUERY_SECONDS, Stack, running_stack
+from tests.stack.process import Process, command_of
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -63,7 +66,8 @@ def front(tmp_path: Path) -> Iterator[Front]:
         tmp_path / "nginx",
         port=port,
         redirect_port=redirect_port,
-        upstream_port=application.server_port,
+        till_ports=[application.server_port],
+        office_ports=[application.server_port],
         certificate=certificate,
         key=key,
         static=tmp_path / "static",
@@ -89,5 +93,27 @@ def answers(front: Front) -> bool:
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Return the whole production shape, with demo data."""
-    with running_stack(tmp_path_factory.mktemp("stack"), workers=2) as running:
+    with running_stack(tmp_path_factory.mktemp("stack"), workers=1) as running:
         yield running
+
+
+@pytest.fixture(scope="package")
+def parts(stack: Stack) -> Iterator[dict[str, Process]]:
+    """Return the stack's servers by name, each with the command that begins it again."""
+    directory = stack.directory
+    with redis.Redis.from_url(stack.redis_url) as client:
+        redis_pid = int(client.info("server")["process_id"])
+    mongo_pid = int((directory / "mongo.pid").read_text("ascii").split()[0])
+    keep = partial(Process, environment=stack.environment, logs=directory)
+    found = {
+        "mongo": keep("mongo", mongo_pid, command_of(mongo_pid)),
+        "redis": keep("redis", redis_pid, [program("redis-server", hint=""), str(directory / "redis" / "redis.conf")]),
+        "nginx": keep("nginx", stack.children["nginx"].pid, nginx.command(directory / "nginx" / "nginx.conf")),
+    }
+    for name, seconds in QUERY_SECONDS.items():
+        pid = stack.children[name].pid
+        limit = {"MONGO_QUERY_SECONDS": str(seconds)}
+        found[name] = Process(name, pid, command_of(pid), environment=stack.environment | limit, logs=directory)
+    yield found
+    for part in found.values():
+        part.stop()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from backend.devtools.children import Child
@@ -9,6 +10,7 @@ from backend.devtools.servers import ROOT
 from tests.ops.processes import alive, eventually
 
 END_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 class Process:
@@ -52,6 +54,11 @@ class Process:
         log = None if output else self.logs / f"{self.name}.again.log"
         self.child = Child(self.name, command, environment=variables, directory=ROOT, log=log, last=signal.SIGKILL)
         self.pid = self.child.pid
+
+    def wait_until(self, ready: Callable[[], bool]) -> None:
+        """Return once what was begun again is `ready()`; fail with its last words where it ended."""
+        assert self.child
+        self.child.wait_until(ready, seconds=START_SECONDS)
 
     def stop(self) -> None:
         """End what was begun again."""

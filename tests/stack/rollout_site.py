@@ -1,26 +1,28 @@
-"""The roll-out's site without containers: gunicorn masters and a sweeper on this machine, behind the stack's nginx.
+"""The roll-out's site without containers: application servers and a sweeper on this machine, behind the stack's nginx.
 
-Where compose finds a new container by its name within 5 s, this writes nginx's list of servers anew; a server that
-was stopped stays on the list until then, as an address does that nginx still remembers.
+Where compose finds containers by their service's name, nginx knows the places here, one more than serve: a place that
+is empty takes no connection, as a container that is gone, or not yet ready, takes none. So nginx need not be told.
 """
 
 import os
 import re
 import signal
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from backend.devtools.children import Child, free_port
+from backend.devtools.nginx import servers
 from backend.devtools.run import answers, sweeper
 from backend.devtools.servers import ROOT
 from backend.devtools.stack import Stack
 from backend.ops.rollout import Failed
+from backend.ops.serve import APPLICATION, CONFIGURATION
+from tests.ops.processes import eventually
 
-WORKERS = 2
+PLACES = {"till": 3, "office": 2}  # one more than serve
 RECIPIENT = "age1nwk6ueklsyhzrme8pqpredjn9dpwy9k5zdmxaemw7plpqmk8pdwqvewlml"  # of backups that nobody need read
-SETTLE_SECONDS = 0.5  # nginx takes a new list over
 
 
 @dataclass
@@ -48,13 +50,14 @@ class Processes:
         self.found = self.configuration.read_text(encoding="utf-8")
         self.remembered = first
         self.started = 0
+        self.places = {service: [free_port() for _ in range(places)] for service, places in PLACES.items()}
         self.fleet: dict[str, dict[str, Server]] = {"till": {}, "office": {}, "sweeper": {}}
         for service, fleet in self.fleet.items():
             while len(fleet) < self.wanted(service):
-                self.start(service, first)
+                self.start(service, first, waits=False)
             for name in fleet:
                 fleet[name].child.wait_until(lambda at=(service, name): self.is_ready(*at), seconds=60)  # type: ignore[misc]
-        self.list_servers()
+        self.configure(self.with_places())
 
     # --- what the roll-out asks for ------------------------------------------------------------------------------
     def release(self) -> str:
@@ -75,7 +78,7 @@ class Processes:
     def servers(self, service: str) -> Mapping[str, str]:
         return {name: server.release for name, server in self.fleet[service].items()}
 
-    def start(self, service: str, release: str) -> None:
+    def start(self, service: str, release: str, *, waits: bool = True) -> None:
         self.started += 1
         name, port = f"{service}-{self.started}", None
         environment = {**self.stack.environment, **self.releases[release]}
@@ -83,10 +86,12 @@ class Processes:
         if service == "sweeper":
             child = sweeper(environment, log=log)
         else:
-            port = free_port()
-            command = [sys.executable, "-m", "gunicorn", "--config", "docker/gunicorn.conf.py"]
-            command += ["--bind", f"127.0.0.1:{port}", "--forwarded-allow-ips", "127.0.0.1", "backend.wsgi:application"]
-            environment["GUNICORN_WORKERS"] = str(WORKERS)
+            taken = {server.port for server in self.fleet[service].values()}
+            port = next(place for place in self.places[service] if place not in taken)
+            # As the container, which listens when it is ready; the fleet of now stood before anybody came.
+            program = ["backend.ops.serve"] if waits else ["gunicorn", "--config", CONFIGURATION, APPLICATION]
+            command = [sys.executable, "-m", *program, "--bind", f"127.0.0.1:{port}"]
+            command += ["--workers", "1", "--forwarded-allow-ips", "127.0.0.1"]
             child = Child(name, command, directory=ROOT, environment=environment, log=log)
         self.fleet[service][name] = Server(child, release, port)
 
@@ -94,19 +99,14 @@ class Processes:
         found = self.fleet[service][server]
         if not found.child.runs():
             raise Failed(f"{server} ended: {found.child.last_words()}")
-        ready = found.port is None or answers(f"http://127.0.0.1:{found.port}/readyz")
-        if ready:
-            self.list_servers()
-        return ready
+        return found.port is None or answers(f"http://127.0.0.1:{found.port}/readyz")
 
     def stop(self, service: str, server: str) -> None:
-        self.fleet[service][server].child.stop()  # SIGTERM, as `docker stop` sends it; nginx does not know yet
+        self.fleet[service][server].child.stop()  # SIGTERM, as `docker stop` sends it; nginx is not told
         del self.fleet[service][server]
-        self.list_servers()
 
     def reload_front(self) -> None:
-        front = self.stack.children[-1]
-        os.kill(front.pid, signal.SIGHUP)
+        """No template differs between these releases; a reload would end connections that tills keep."""
 
     def follow(self, release: str) -> None:
         """Nothing else of it runs here."""
@@ -129,20 +129,23 @@ class Processes:
             for server in fleet.values():
                 server.child.stop()
 
-    def list_servers(self) -> None:
-        """Write nginx's lists of servers, and have it read them where they changed."""
-        before = text = self.configuration.read_text(encoding="utf-8")
-        for service in ("till", "office"):
-            ports = [server.port for server in self.fleet[service].values()]
-            lines = "".join(f"    server 127.0.0.1:{port} max_fails=2 fail_timeout=5s;\n" for port in ports)
+    def with_places(self) -> str:
+        """Return nginx's configuration with all places in its lists."""
+        text = self.found
+        for service, places in self.places.items():
             head = rf"(upstream {service} \{{\n +zone {service} \d+k;\n)"
-            text, changed = re.subn(rf"{head}(?: +server [^\n]*\n)+", lambda found, lines=lines: found[1] + lines, text)  # type: ignore[misc]
+            text, changed = re.subn(rf"{head} +server [^\n]*\n", rf"\1    {servers(places)}\n", text)
             assert changed == 1
-        if text != before and all(self.fleet[service] for service in ("till", "office")):
-            self.configure(text)
+        return text
 
     def configure(self, text: str) -> None:
-        """Give nginx another configuration."""
+        """Give nginx another configuration, and return when it has begun with it."""
         self.configuration.write_text(text, encoding="utf-8")
-        self.reload_front()
-        time.sleep(SETTLE_SECONDS)
+        before = set(self.workers_of_nginx())
+        os.kill(self.stack.children["nginx"].pid, signal.SIGHUP)
+        assert eventually(lambda: bool(set(self.workers_of_nginx()) - before))
+
+    def workers_of_nginx(self) -> list[str]:
+        """Return its processes but the first."""
+        pid = self.stack.children["nginx"].pid
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()

@@ -17,8 +17,8 @@ from tests.stack.opening import SEATS
 from tests.support.fixtures import over_network
 from tests.support.till import Answer, Till, order_for
 
-PAUSE_SECONDS = 0.15  # between two customers, and before trying again
-PATIENCE_SECONDS = 60.0  # with one call: a key that a dead worker had begun is free again after half of it
+PAUSE_SECONDS = 0.3  # between two customers, and before trying again
+PATIENCE_SECONDS = 60.0  # with one call: a key of whose worker nothing is known is free again after half of it
 CHALLENGES = frozenset({"use_dpop_nonce", "clock_skew"})
 BUSY = frozenset({429, 502, 503, 504})
 

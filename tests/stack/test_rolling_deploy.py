@@ -12,6 +12,7 @@ from pymongo import MongoClient
 
 from backend.devtools.stack import Stack
 from backend.ops.rollout import Failed, deploy, roll
+from tests.ops.processes import eventually
 from tests.stack.opening import Opening, opened
 from tests.stack.rollout_site import Processes
 from tests.stack.selling import Sales, SteadyTill, selling
@@ -25,7 +26,6 @@ RELEASES = {
     "app:broken": {"MONGO_URI": "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=500"},
 }
 PATIENCE_SECONDS = 60.0
-LONGEST_SECONDS = 60.0  # beyond it a sale was not delayed but lost
 
 
 class Drills:
@@ -50,15 +50,15 @@ class Drills:
             orders = list(server["userdb"]["orders"].find({"showtime": {"$in": showtimes}, "state": "paid"}))
         assert {str(order["_id"]): order["seats"][0]["seat"] for order in orders} == sales.sold()
         assert all(len(order["tickets"]) == len(order["payments"]) == 1 for order in orders)
-        self.stack.manage("check_ledger")  # exits 1, which raises, where anything is amiss
 
 
 @pytest.fixture(scope="module")
-def drills(stack: Stack) -> Drills:
-    return Drills(stack, opened(stack, staff=TILLS, showtimes=TILLS * 2 * 3))
+def drills(stack: Stack) -> Iterator[Drills]:
+    yield Drills(stack, opened(stack, staff=TILLS, showtimes=TILLS * 2 * 3))
+    stack.manage("check_ledger")  # exits 1, which raises, where anything is amiss after all of them
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def site(stack: Stack) -> Iterator[Processes]:
     processes = Processes(stack, RELEASES, first="app:1")
     yield processes
@@ -70,13 +70,7 @@ def all_serve(site: Processes, release: str) -> bool:
     return {service: list(site.servers(service).values()) for service in wanted} == wanted
 
 
-def refused(sales: Sales) -> dict[str, int]:
-    """Return what was no passing trouble: all but `ask again` and connections that a reload of nginx ended."""
-    passing = ("502", "503", "504", "429", "ConnectionError", "SSLError", "409 still_running")
-    return {words: number for words, number in sales.trouble().items() if not words.startswith(passing)}
-
-
-def test_a_deploy_with_migrations_and_a_rollback_lose_no_sale(stack: Stack, drills: Drills, site: Processes) -> None:
+def test_a_deploy_with_migrations_and_a_rollback_fail_no_request(stack: Stack, drills: Drills, site: Processes) -> None:
     pending(stack)
     steps: list[str] = []
 
@@ -91,39 +85,32 @@ def test_a_deploy_with_migrations_and_a_rollback_lose_no_sale(stack: Stack, dril
         sales.well_after(time.monotonic(), within=30)
 
     print(json.dumps({"sold": len(sales.sold()), "longest": sales.longest_wait(), "trouble": sales.trouble()}))
-    assert refused(sales) == {}
-    assert sales.longest_wait() < LONGEST_SECONDS
+    assert sales.trouble() == {}  # not one call, sales above all, had to be sent again
     assert steps[:3] == ["backup", "migrations of app:2", "static files of app:2"]
     assert list((stack.directory / "backups").glob("backup_*.tar.gz*"))
     assert "reference_1" in indexes(stack, "deviceBindings")
 
 
-def test_a_release_that_is_never_ready_goes_back_and_loses_no_sale(drills: Drills, site: Processes) -> None:
+def test_a_release_that_is_never_ready_goes_back_and_fails_no_request(drills: Drills, site: Processes) -> None:
     with drills.selling() as sales:
-        with pytest.raises(Failed, match=r"was not ready after 8 s\. app:1 serves\."):
-            roll(site, "app:broken", patience=8, say=lambda _step: None)
+        with pytest.raises(Failed, match=r"was not ready after 6 s\. app:1 serves\."):
+            roll(site, "app:broken", patience=6, say=lambda _step: None)
         assert all_serve(site, "app:1")
         assert site.release() == "app:1"
         sales.well_after(time.monotonic(), within=30)
 
-    assert refused(sales) == {}
-    assert sales.longest_wait() < LONGEST_SECONDS
+    assert sales.trouble() == {}
 
 
 def test_control_all_tills_at_once_is_an_outage(drills: Drills, site: Processes) -> None:
     with drills.selling() as sales:
-        before = sum(sales.trouble().values())
         site.kill("till")
-        time.sleep(3)
-        lost = sales.trouble()
+        assert eventually(lambda: sales.trouble()["503 unavailable"] > 2 * TILLS), sales.trouble()
         for _till in range(2):
-            site.start("till", "app:2")
-        for name in site.servers("till"):
-            site.fleet["till"][name].child.wait_until(lambda name=name: site.is_ready("till", name), seconds=60)  # type: ignore[misc]
-        sales.well_after(time.monotonic(), within=40)
+            site.start("till", "app:2", waits=False)
+        sales.well_after(time.monotonic(), within=60)
 
-    assert sum(lost.values()) - before > TILLS  # nobody was served, and everybody was told so again and again
-    assert {words[:3] for words in lost} & {"502", "503"}
+    assert sales.trouble().keys() >= {"503 unavailable"}  # nobody was served, and everybody was told so again and again
 
 
 def pending(stack: Stack) -> None:
