@@ -37,8 +37,49 @@ class Lost(Exception):
     """The lease could not be renewed in time: somebody else may hold it now."""
 
 
+class Holding:
+    """What the holder of a lease knows of it."""
+
+    def __init__(self, leases: Leases, name: str, holder: str) -> None:
+        self._leases = leases
+        self._name = name
+        self._holder = holder
+        self.over = threading.Event()  # nobody need be interrupted any more
+        self.lost = threading.Event()
+
+    def confirm(self) -> None:
+        """Renew the lease by one conditional update; raises Lost where somebody else has had it since."""
+        until = database_time() + timedelta(seconds=SECONDS)
+        mine = {"_id": self._name, "holder": self._holder}
+        if self.lost.is_set() or not self._leases.update_one(mine, {"$set": {"until": until}}).matched_count:
+            self.lost.set()
+            raise Lost(f"The lease on the {self._name} was lost: somebody else may be at it.")
+
+    def keep(self) -> None:
+        """Renew it until it is over; interrupt the main thread where it was lost."""
+        ends = time.monotonic() + SECONDS
+        while not self.over.wait(SECONDS / 3):
+            try:
+                self.confirm()
+                ends = time.monotonic() + SECONDS
+            except Lost:
+                pass
+            except PyMongoError:
+                if time.monotonic() > ends:  # before, in an election, nobody else could take it either
+                    self.lost.set()
+            if self.lost.is_set():
+                if not self.over.is_set():
+                    _thread.interrupt_main()
+                return
+
+    def end(self) -> None:
+        """Give it back."""
+        with suppress(PyMongoError):  # it ends by itself
+            self._leases.delete_one({"_id": self._name, "holder": self._holder})
+
+
 @contextmanager
-def held(name: str, *, wait: float, leases: Leases | None = None) -> Iterator[None]:
+def held(name: str, *, wait: float, leases: Leases | None = None) -> Iterator[Holding]:
     """Hold the lease `name` for the length of the block; it is renewed meanwhile, by a thread.
 
     Args:
@@ -47,7 +88,8 @@ def held(name: str, *, wait: float, leases: Leases | None = None) -> Iterator[No
         leases: where leases are kept; the collection of that name without it.
 
     Raises Held where another has it longer than that. Where it cannot be renewed the block is interrupted, and Lost
-    is raised: what it does must be such that it can be done again from any point.
+    is raised: what it does must be such that it can be done again from any point. A block whose process may sleep, on a
+    machine that was stopped, calls `confirm()` before each of its steps.
     """
     leases = collection("leases") if leases is None else leases
     holder = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
@@ -57,24 +99,27 @@ def held(name: str, *, wait: float, leases: Leases | None = None) -> Iterator[No
         if other and time.monotonic() >= give_up:
             raise Held(other["holder"], other["until"])
         time.sleep(ASK_AGAIN_SECONDS)
-    done, lost = threading.Event(), threading.Event()
-    renewing = threading.Thread(target=_renew, args=(leases, name, holder, done, lost), daemon=True)
+    holding = Holding(leases, name, holder)
+    renewing = threading.Thread(target=holding.keep, daemon=True)
     renewing.start()
     try:
-        yield
+        yield holding
     except KeyboardInterrupt:
-        if lost.is_set():
+        if holding.lost.is_set():
             raise Lost(f"The lease on the {name} could not be renewed.") from None
         raise
     finally:
-        done.set()
-        renewing.join()
-        with suppress(PyMongoError):  # it ends by itself
-            leases.delete_one({"_id": name, "holder": holder})
+        holding.over.set()
+        try:
+            renewing.join()
+        except KeyboardInterrupt:
+            if not holding.lost.is_set():  # else it is the thread's, and too late: Lost is on its way
+                raise
+        holding.end()
 
 
 def take(leases: Leases, name: str, holder: str) -> bool:
-    """Take or renew the lease by one conditional update, and tell whether `holder` has it now."""
+    """Take the lease by one conditional update, where it is free or over, and tell whether `holder` has it now."""
     now = database_time()
     mine_or_free = {"_id": name, "$or": [{"holder": holder}, {"until": {"$lt": now}}]}
     try:
@@ -90,18 +135,3 @@ def database_time() -> datetime:
     """Return the time of the server that takes the writes, UTC."""
     told: datetime = client().admin.command("hello")["localTime"]
     return told.replace(tzinfo=UTC)
-
-
-def _renew(leases: Leases, name: str, holder: str, done: threading.Event, lost: threading.Event) -> None:
-    over = time.monotonic() + SECONDS
-    while not done.wait(SECONDS / 3):
-        try:
-            mine = take(leases, name, holder)
-        except PyMongoError:
-            mine = time.monotonic() < over  # an election: nobody else could take it meanwhile either
-        else:
-            over = time.monotonic() + SECONDS
-        if not mine:
-            lost.set()
-            _thread.interrupt_main()
-            return

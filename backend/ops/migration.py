@@ -4,7 +4,7 @@ MongoDB has no transactions for schemas: a migration that was killed has done th
 recorded. So each step must be such that doing it again does no harm.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -64,6 +64,31 @@ def resumable() -> Iterator[None]:
         yield
     finally:
         connection.SchemaEditorClass = editor
+
+
+@contextmanager
+def fenced(confirm: Callable[[], None]) -> Iterator[None]:
+    """Call `confirm` whenever this block reaches for a collection or the database, which is before each of its steps.
+
+    MongoDB makes no index under a condition. So who slept between the question and his step may still do that one step,
+    which can be done twice, and no other.
+    """
+    reach = {name: getattr(connection, name) for name in ("get_collection", "get_database")}
+
+    def asking(real: Callable[..., Any]) -> Callable[..., Any]:
+        def asked(*args: Any, **options: Any) -> Any:
+            confirm()
+            return real(*args, **options)
+
+        return asked
+
+    for name, real in reach.items():
+        setattr(connection, name, asking(real))
+    try:
+        yield
+    finally:
+        for name in reach:
+            delattr(connection, name)  # its class has them
 
 
 def duplicates() -> Iterator[str]:

@@ -19,9 +19,10 @@ LEASES = "leases"  # which is taken by every run
 
 
 class Fault(monitoring.CommandListener):
-    """Kills the process after the first command that changed something."""
+    """Sends the process a signal after the first command that changed something: kills it."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: signal.Signals = signal.SIGKILL) -> None:
+        self.number: signal.Signals | None = number
         self.collections: dict[int, Any] = {}
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
@@ -31,7 +32,9 @@ class Fault(monitoring.CommandListener):
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         """Die where this was a change."""
         if self.collections.pop(event.request_id, None) != LEASES and changed(event.command_name, event.reply):
-            os.kill(os.getpid(), signal.SIGKILL)
+            number, self.number = self.number, None
+            if number:
+                os.kill(os.getpid(), number)
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
         """What failed changed nothing."""

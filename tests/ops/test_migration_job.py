@@ -1,6 +1,7 @@
 """The migration job: one at a time, killed at each step and begun again, and nothing in the way of its indexes."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from backend.core.management.commands.create_indexes import Definition
 from backend.core.mongo import collection
 from backend.ops import lease
 from backend.ops.migration import duplicates
-from tests.ops.processes import ROOT
+from tests.ops.processes import ROOT, eventually
 
 PERMISSIONS = ("auth_permission", "django_content_type", "django_migrations")
 Document = dict[str, Any]
@@ -145,6 +146,42 @@ def test_who_lost_it_is_interrupted(db: None, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(lease.Lost):
         work()
     assert collection("leases").find_one({"_id": "migration"})["holder"] == "thief"  # and leaves it alone
+
+
+def slept_while_another_had_the_lease(server: MongoClient[Document], *options: str) -> tuple[str, bool]:
+    """Put a job to sleep until another has its lease, wake it; return what it said and whether it changed anything."""
+    database = server["migrated_asleep"]
+    environment = {**os.environ, "MONGO_DB": database.name}
+    command = [sys.executable, "-m", "tests.ops.sleeping_migration", *options]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            _pid, status = os.waitpid(process.pid, os.WUNTRACED)
+            assert os.WIFSTOPPED(status), status
+            assert eventually(lambda: lease.take(database["leases"], "migration", "another"))
+            before = schema(server, database.name)
+            process.send_signal(signal.SIGCONT)
+            _out, said = process.communicate(timeout=60)
+            assert database["leases"].find_one({"_id": "migration"})["holder"] == "another"
+            return said, schema(server, database.name) != before
+        finally:
+            process.kill()
+            server.drop_database(database.name)
+
+
+def test_one_that_slept_past_its_lease_does_no_further_step_and_says_so(db: None) -> None:
+    with MongoClient[Document](os.environ["MONGO_URI"]) as server:
+        said, changed = slept_while_another_had_the_lease(server)
+
+    assert said.startswith("CommandError: The lease on the migration ")
+    assert said.endswith("Start the job again.\n")
+    assert not changed
+
+
+def test_control_without_the_fence_it_goes_on_beside_the_other(db: None) -> None:
+    with MongoClient[Document](os.environ["MONGO_URI"]) as server:
+        said, changed = slept_while_another_had_the_lease(server, "--unfenced")
+
+    assert (said, changed) == ("", True)
 
 
 @pytest.fixture

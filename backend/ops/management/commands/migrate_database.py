@@ -27,7 +27,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, wait: float, backup: bool, verbosity: int, **_options: Any) -> None:
         """Migrate; raises CommandError with one line where another job is at it."""
         try:
-            with lease.held(LEASE, wait=wait):
+            with lease.held(LEASE, wait=wait) as held, migration.fenced(held.confirm):
                 if backup:
                     self.back_up()
                 self.refuse_duplicates()
