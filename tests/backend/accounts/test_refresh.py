@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+import time_machine
 
 from backend.core import clock
 from backend.core.mongo import collection
@@ -30,6 +31,20 @@ def test_a_refresh_gives_a_new_pair_that_works(till):
     assert set(answer.json()) == {"accessToken", "refreshToken", "tokenType", "expiresIn"}
     assert till.refresh_token != former
     assert till.get(SESSION).status_code == 200
+
+
+@pytest.mark.parametrize("minutes", [10, -10])
+def test_a_clock_that_is_set_throws_nobody_out(till, minutes):
+    """Tokens that were signed while it was ahead are from the future when it is right again."""
+    with time_machine.travel(clock.now() + timedelta(minutes=minutes), tick=True):
+        till.nonce = None
+        assert till.refresh().status_code == 200
+    till.nonce = None
+
+    assert till.get(SESSION).status_code == (200 if minutes > 0 else 401)  # it lives as long as the clock was off
+    assert till.refresh().status_code == 200
+    assert till.get(SESSION).status_code == 200
+    assert events() == []
 
 
 def test_the_same_key_gives_the_same_pair_after_a_lost_answer(till):
