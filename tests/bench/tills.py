@@ -154,7 +154,12 @@ def raw_exchange(server: Server, sent: bytes) -> bytes:
 
 def exchange(server: Server, sent: bytes) -> Answer:
     """Send a request and return the answer."""
-    head, _, body = raw_exchange(server, sent).partition(b"\r\n\r\n")
+    return as_answer(raw_exchange(server, sent))
+
+
+def as_answer(raw: bytes) -> Answer:
+    """Return an answer as it came, taken apart."""
+    head, _, body = raw.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     return Answer(int(first.split()[1]), headers, body)
