@@ -79,19 +79,15 @@ def restore(
 
     Raises NotRestored; then the live database serves as it was.
     """
-    try:
-        with _alone():
-            return _restore(
-                file, drop=drop, without_former=without_former, managers=managers, drain=drain, progress=progress
-            )
-    except BackupError as error:
-        raise NotRestored(f"{file.name} cannot be used: {error}") from error
-    except OSError as error:
-        raise NotRestored(f"{file} cannot be read ({error.strerror})") from error
-    except PyMongoError as error:
-        raise NotRestored(f"the database failed ({error})") from error
-    except RedisStillRemembers as error:
-        raise NotRestored(f"Redis does not answer, and may hold sessions of before ({error})") from error
+    with _in_one_line(file), _alone() as held:
+
+        def step(said: str) -> None:
+            held.confirm()  # who slept longer than his lease, on a machine that was stopped, does no step more
+            progress(said)
+
+        return _restore(
+            file, held, drop=drop, without_former=without_former, managers=managers, drain=drain, progress=step
+        )
 
 
 def restore_beside(file: Path, target: str, *, drop: bool, progress: Progress) -> int:
@@ -104,27 +100,38 @@ def restore_beside(file: Path, target: str, *, drop: bool, progress: Progress) -
         raise NotRestored(f"{target} is one that serves, rests or steers: name another")
     if not drop and client()[target].list_collection_names():
         raise NotRestored(f"{target} is not empty: name another, or say --drop")
-    try:
+    with _in_one_line(file):
         manifest = archive.verify(file)
         client().drop_database(target)
         documents = _filled(file, client()[target], progress)
-    except BackupError as error:
-        raise NotRestored(f"{file.name} cannot be used: {error}") from error
-    except OSError as error:
-        raise NotRestored(f"{file} cannot be read ({error.strerror})") from error
-    except PyMongoError as error:
-        raise NotRestored(f"the database failed ({error})") from error
     with serving.using(target):
         _refuse_breaches(datetime.fromisoformat(manifest.taken_at))
     return documents
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _in_one_line(file: Path) -> Iterator[None]:
+    """Say of whatever fails inside the block that nothing was restored, and why."""
+    try:
+        yield
+    except BackupError as error:
+        raise NotRestored(f"{file.name} cannot be used: {error}") from error
+    except OSError as error:
+        raise NotRestored(f"{file} cannot be read ({error.strerror})") from error
+    except PyMongoError as error:
+        raise NotRestored(f"the database failed ({error})") from error
+    except RedisStillRemembers as error:
+        raise NotRestored(f"Redis does not answer, and may hold sessions of before ({error})") from error
+
+
+@contextmanager
+def _alone() -> Iterator[lease.Holding]:
     """Let no other restore run; one that was killed keeps this one waiting for half a minute."""
     try:
-        with lease.held(LEASE, wait=PATIENCE_SECONDS, leases=client()[f"{serving.first_name()}_control"]["leases"]):
-            yield
+        with lease.held(
+            LEASE, wait=PATIENCE_SECONDS, leases=client()[f"{serving.first_name()}_control"]["leases"]
+        ) as held:
+            yield held
     except lease.Held as other:
         raise NotRestored(f"another restore runs: {other}") from None
     except lease.Lost as lost:
@@ -133,6 +140,7 @@ def _alone() -> Iterator[None]:
 
 def _restore(
     file: Path,
+    held: lease.Holding,
     *,
     drop: bool,
     without_former: bool,
@@ -148,7 +156,7 @@ def _restore(
     knows_accounts = not without_former and _has(client()[former], "users")
     if not knows_accounts and not managers:
         raise NotRestored("nobody knows who was disabled since: name who may sign in to the office (--manager PHONE)")
-    with _maintenance() as ends_it:
+    with _maintenance(held) as ends_it:
         began = time.monotonic()
         progress("maintenance: nobody is served")
         serving.fill(target)
@@ -162,7 +170,8 @@ def _restore(
             progress(f"switching from {former} to {target}")
             _switch(former, target, ends_maintenance=ends_it)
         except BaseException:
-            _undo(target)
+            if _is_still_ours(held):
+                _undo(target)
             raise
     serving.follow()
     done.documents, done.former, done.database = restored, former, target
@@ -179,14 +188,23 @@ def _refuse_kept(target: str, *, drop: bool) -> None:
 
 
 @contextmanager
-def _maintenance() -> Iterator[bool]:
+def _maintenance(held: lease.Holding) -> Iterator[bool]:
     """Serve nobody inside the block; yield whether it is ours to end. Somebody else's goes on afterwards."""
     ours = serving.enter_maintenance(key=LEASE, reason="restore", now=clock.now())
     try:
         yield ours
     finally:
-        if ours:
+        if ours and _is_still_ours(held):
             serving.leave_maintenance(key=LEASE)
+
+
+def _is_still_ours(held: lease.Holding) -> bool:
+    """Return whether no other restore has begun: what there is to tidy up would be his."""
+    try:
+        held.confirm()
+    except lease.Lost:
+        return False
+    return True
 
 
 def _switch(former: str, target: str, *, ends_maintenance: bool) -> None:

@@ -21,7 +21,7 @@ from backend.core import clock, serving
 from backend.core.mongo import client, collection, database_name
 from backend.core.redis import redis
 from backend.ops import lease
-from backend.ops.restore import carrying, services
+from backend.ops.restore import carrying, services, withholding
 from backend.programme.reopening import closed_showtimes
 from backend.programme.services import change_showtime
 from tests.factories import make_cinema, make_hall, make_showtime, make_staff
@@ -394,6 +394,26 @@ def test_two_restores_are_not_one(
         restore(file)
 
     nothing_happened(live)
+
+
+def test_one_that_slept_longer_than_its_lease_does_no_step_more(
+    seller: Till, backed_up: BackUp, restore: Restore, live: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = backed_up()
+    steering = client()[f"{live}_control"]
+
+    def while_it_sleeps(_restored: Any) -> None:
+        steering["leases"].update_one({"_id": "restore"}, {"$set": {"holder": "another"}})
+
+    monkeypatch.setattr(withholding, "renew_maps", while_it_sleeps)
+
+    with pytest.raises(CommandError, match="lease"):
+        restore(file)
+
+    said = serving.read(client())  # all of it is the other's now
+    assert (said.database, said.filling) == (live, f"{live}_b")
+    assert said.maintenance is not None
+    assert f"{live}_b" in client().list_database_names()
 
 
 def test_maintenance_of_ops_goes_on_after_it(seller: Till, backed_up: BackUp, restore: Restore, live: str) -> None:
