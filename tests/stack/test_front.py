@@ -8,6 +8,8 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 
 from backend.devtools.certificates import ensure_certificates
 from backend.devtools.children import CannotStart, Child, free_port
+from tests.stack.test_nginx import SECURITY_HEADERS
 
 ROOT = Path(__file__).resolve().parents[2]
 FORGED = {"X-Forwarded-For": "192.0.2.7", "X-Real-IP": "192.0.2.7", "Forwarded": "for=192.0.2.7"}
@@ -337,6 +340,49 @@ def test_a_till_server_that_is_away_costs_nobody_a_request(
 
     assert {front.ask("/api/v2/orders", method).status for method in ("GET", "POST") for _ in range(8)} == {200}
     assert len(servers["till-2"].asked) == 16
+
+
+@pytest.fixture
+def silent(servers: dict[str, Application]) -> Iterator[str]:
+    """Make the first till an address that answers no connection at all, like that of a container that is gone."""
+    servers["till-1"].leave()
+    with socket.socket() as listener, ExitStack() as waiting:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        listener.settimeout(0)
+        for _place in range(8):  # as many as it lets wait; whoever comes after them hears nothing
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(listener.getsockname())
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_a_till_server_that_says_nothing_costs_nobody_a_request(
+    start: Callable[..., Front], servers: dict[str, Application], silent: str
+) -> None:
+    tills = f"server {silent} max_fails=1 fail_timeout=60s; server {servers['till-2'].address};"
+    front = start(TILL_SERVERS=tills)
+
+    with ThreadPoolExecutor(4) as tills_at_once:
+        assert set(tills_at_once.map(lambda _: front.ask("/api/v2/orders", "POST").status, range(8))) == {200}
+    assert servers["till-2"].asked == ["POST /api/v2/orders"] * 8  # each once
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/admin/", 403), ("/ops/", 403), ("/metrics", 404), ("/api/v2/orders", 503), ("/till/", 503)]
+)
+def test_what_nginx_refuses_itself_carries_the_security_headers_once(
+    start: Callable[..., Front], servers: dict[str, Application], path: str, status: int
+) -> None:
+    front = start(ADMIN_ALLOW="192.0.2.0/24")
+    for name in ("till-1", "till-2"):
+        servers[name].leave()
+
+    answer = front.ask(path)
+
+    assert answer.status == status
+    for name in SECURITY_HEADERS:
+        assert len(answer.headers.get_all(name) or []) == 1, name
 
 
 def test_a_sale_that_was_sent_is_not_sent_again(start: Callable[..., Front], servers: dict[str, Application]) -> None:
