@@ -18,6 +18,7 @@ from backend.core.mongo import client
 from backend.ops.backup import archive
 from backend.ops.backup import shelf as shelves
 from backend.ops.backup.shelf import Retention
+from tests.ops.backup import damage
 from tests.ops.backup.test_drill import everything
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -46,6 +47,8 @@ def run(sold: None, shelf: Path, commands_environment: dict[str, str]) -> Iterat
 
         yield answer
         process.stdin.close()
+    # The server keeps the transactions of the dead for a minute, and what was written since: later tests would wait.
+    client().admin.command({"killAllSessions": []})
 
 
 def telling(steps: list[str]) -> list[int]:
@@ -72,8 +75,18 @@ def test_a_backup_is_there_whole_or_not_at_all(run: Run, shelf: Path) -> None:
     assert everything() == before
 
 
+def only_orders(members: damage.Members) -> damage.Members:
+    """Return a backup of one collection: a drill of it has each kind of step, and takes a tenth of the time."""
+    kept = [(member, content) for member, content in members if "/orders." in member.name]
+    file, text = next((member, content) for member, content in members if member.name == "manifest.json")
+    said = json.loads(text)
+    said["files"] = {name: about for name, about in said["files"].items() if "/orders." in name}
+    return [*kept, (file, json.dumps(said).encode())]
+
+
 def test_a_drill_touches_nothing_and_the_next_one_drops_what_it_left(run: Run, shelf: Path) -> None:
     call_command("backup_database", output=shelf)
+    damage.rewritten(only_orders)(shelves.backups_in(shelf)[0].path)
     before, scratch = everything(), f"{connection.settings_dict['NAME']}_drill"
     steps = run("restore_drill")
     assert {"before insert", "after createIndexes", "before dropDatabase", "after dropDatabase"} <= set(steps)
