@@ -1,10 +1,13 @@
 """Count BSON documents in a stream of bytes without decoding them: each begins with its own length."""
 
+import struct
+
 from backend.ops.backup.errors import Damaged
 
 SMALLEST = 5  # length and the closing zero
 LARGEST = 16 * 1024 * 1024 + 16 * 1024  # MongoDB's own limit of a stored document
 LENGTH = 4
+SIZE = struct.Struct("<i")
 
 
 class DocumentCounter:
@@ -28,11 +31,15 @@ class DocumentCounter:
                 if not self._missing and view[at - 1] != 0:
                     raise Damaged(f"{self.name}: document {self.documents} does not end where it should")
                 continue
+            if not self._length and at + LENGTH <= len(view):
+                self._begin(SIZE.unpack_from(view, at)[0])
+                at += LENGTH
+                continue
             take = min(LENGTH - len(self._length), len(view) - at)
             self._length += bytes(view[at : at + take])
             at += take
             if len(self._length) == LENGTH:
-                self._begin(int.from_bytes(self._length, "little"))
+                self._begin(SIZE.unpack(self._length)[0])
 
     def _begin(self, size: int) -> None:
         if not SMALLEST <= size <= LARGEST:

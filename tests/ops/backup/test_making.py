@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyrage
@@ -21,6 +22,7 @@ from backend.core.mongo import collection
 from backend.ops.backup import archive, dump
 from backend.ops.backup import shelf as shelves
 from backend.ops.backup.shelf import Backup, Retention
+from backend.ops.management.commands import backup_database
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 
@@ -246,6 +248,24 @@ def test_a_clock_a_year_behind_removes_nothing_at_all() -> None:
     backups = hourly(30)
 
     assert Retention().kept(backups, now=NOON - timedelta(days=365)) == set(backups)
+
+
+def test_one_run_with_a_clock_a_year_ahead_costs_nothing_that_is_needed(
+    shelf: Path, sold: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(shelf, *(backup.taken_at for backup in hourly(30)))
+    needed = Retention().kept(shelves.backups_in(shelf), now=NOON)
+
+    for at in (NOON + timedelta(days=365), NOON + timedelta(hours=1), NOON + timedelta(hours=2)):
+        monkeypatch.setattr(backup_database, "clock", SimpleNamespace(now=lambda at=at: at))
+        call_command("backup_database", output=shelf)
+
+    left = shelves.backups_in(shelf)
+    assert left[0].taken_at == NOON + timedelta(days=365)  # it stays, and counts for nothing
+    assert [backup.taken_at for backup in left[1:4]] == [NOON + timedelta(hours=hours) for hours in (2, 1, 0)]
+    days = {backup.taken_at.date() for backup in left[1:]}
+    assert {NOON.date() - timedelta(days=day) for day in range(6)} <= days  # of the seven the run took the oldest
+    assert len(needed - {*left}) <= 6
 
 
 def test_old_ones_go_after_a_good_new_one(shelf: Path, sold: None) -> None:
