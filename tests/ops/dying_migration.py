@@ -59,6 +59,7 @@ def migrate() -> None:
 
     if "--plain" in sys.argv:
         migration.resumable = nullcontext  # type: ignore[assignment]
+    migration.fenced = lambda _confirm: nullcontext()  # type: ignore[assignment] # tests.ops.sleeping_migration has that
     collection(LEASES).delete_many({})  # how long the dead keep others waiting is another test's
     call_command("migrate_database", verbosity=0)
 

@@ -17,6 +17,7 @@ from pymongo import MongoClient
 
 from backend.core.management.commands.create_indexes import Definition
 from backend.core.mongo import collection
+from backend.devtools.prepare import DATABASE
 from backend.ops import lease
 from backend.ops.migration import duplicates
 from tests.ops.processes import ROOT, eventually
@@ -64,6 +65,16 @@ def test_a_job_that_is_killed_at_every_step_and_begun_again_ends_in_the_same_sch
         finally:
             server.drop_database("migrated_whole")
             server.drop_database("migrated_in_pieces")
+
+
+def test_make_run_goes_on_where_a_start_that_was_killed_has_stopped() -> None:
+    with MongoClient[Document](os.environ["MONGO_URI"]) as server:
+        try:
+            server["prepared_again"].create_collection("users")  # made, and not yet on record
+            job("prepared_again", "-m", "backend.devtools.prepare", *DATABASE[:1])
+            assert "phone_1" in server["prepared_again"]["users"].index_information()
+        finally:
+            server.drop_database("prepared_again")
 
 
 def test_control_with_the_plain_editor_the_next_run_stumbles_over_what_the_first_has_done() -> None:
