@@ -7,8 +7,11 @@ from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+
+from backend.core import backup_panel, clock
 
 
 class BackOffice(AdminSite):
@@ -18,11 +21,16 @@ class BackOffice(AdminSite):
     site_title = _("Back office")
     index_title = _("Back office")
     enable_nav_sidebar = True
+    index_template = "core/index.html"
     password_change_form: type[PasswordChangeForm]  # Django's own would write the whole account back
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Return whether the signed-in person may enter: asked of the account at every request."""
         return bool(request.user.is_active and getattr(request.user, "is_staff", False))
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Show what there is to work with, and how the backups are."""
+        return super().index(request, {"backups": backup_panel.lines(clock.now()), **(extra_context or {})})
 
     def password_change(  # type: ignore[override]  # Django's own returns what its view does, too
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
