@@ -27,7 +27,7 @@ def main() -> None:
     lease.SECONDS = LEASE_SECONDS
     if "--unfenced" in sys.argv:
         migration.fenced = lambda _confirm: nullcontext()  # type: ignore[assignment]
-        lease.Holding.keep = lambda _self: None  # type: ignore[method-assign]
+        lease.Holding.keep = lambda self: None  # type: ignore[method-assign]  # noqa: ARG005
     execute_from_command_line(["manage.py", "migrate_database", "--verbosity", "0"])
 
 
