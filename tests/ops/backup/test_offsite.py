@@ -139,6 +139,19 @@ def test_one_that_fails_is_tried_again_by_the_next_run_from_where_it_was(
     assert "off-site since" in listed(shelf, capsys)
 
 
+def test_a_call_that_the_store_refuses_once_is_made_again_at_once(
+    s3: stores.S3, shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = put(shelf)
+    monkeypatch.setattr(offsite, "TRIES", 2)
+    s3.fault = lambda _call, body: stores.Refusal(503, "SlowDown") if len(s3.asked) == 1 else body
+
+    send(shelf)
+
+    assert s3.asked == [f"PUT /{stores.BUCKET}/{key_of(backup)}"] * 2
+    assert s3.stored() == {key_of(backup): backup.path.read_bytes()}
+
+
 def test_one_that_is_killed_on_the_way_goes_on_where_it_was(
     s3: stores.S3, shelf: Path, commands_environment: dict[str, str]
 ) -> None:
