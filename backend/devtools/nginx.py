@@ -73,9 +73,9 @@ def write_configuration(
     return directory / "nginx.conf"
 
 
-def servers(ports: Sequence[int]) -> str:
-    """Return the lines of an upstream block, as in production."""
-    return " ".join(f"server 127.0.0.1:{port} max_fails=2 fail_timeout=5s;" for port in ports)
+def servers(ports: Sequence[int], *, away: int = 5) -> str:
+    """Return the lines of an upstream block; nginx keeps away for `away` seconds from one that takes no connection."""
+    return " ".join(f"server 127.0.0.1:{port} max_fails=2 fail_timeout={away}s;" for port in ports)
 
 
 def command(configuration: Path) -> list[str]:

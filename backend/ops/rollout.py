@@ -45,6 +45,12 @@ class Site(Protocol):
     def is_ready(self, service: str, server: str) -> bool:
         """Tell whether the server takes work, its database included."""
 
+    def until_found(self, service: str) -> None:
+        """Return when the front door sends work to servers of `service` that are ready by now.
+
+        It keeps away for a while from one that took no connection, as one that starts does not.
+        """
+
     def stop(self, service: str, server: str) -> None:
         """Stop a server: it takes nothing new, and finishes what it has begun."""
 
@@ -114,6 +120,7 @@ def replace(site: Site, service: str, release: str, *, patience: float, say: Cal
         for server, its_release in site.servers(service).items():
             if its_release == release:
                 until_ready(site, service, server, patience=patience)
+        site.until_found(service)
         say(f"{service}: {old[0]} goes")
         site.stop(service, old[0])
 

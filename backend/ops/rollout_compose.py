@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,9 @@ IMAGE = re.compile(r"^[a-z0-9][a-z0-9._/:@-]*$")
 READY = "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"
 BACKUP = "backup"  # the service of the backups
 FOLLOWING = (BACKUP, "offsite")  # serve nobody
+FACING = ("till", "office")  # whom nginx asks
+# nginx looks for addresses every 5 s, and keeps away for 5 s from one that took no connection (TILL_SERVERS).
+FOUND_SECONDS = 6.0
 STOP_SECONDS = 45  # gunicorn gives its requests 30
 PATIENCE_SECONDS = 180.0
 
@@ -32,9 +36,11 @@ class Compose:
     Args:
         directory: of the compose file; `.env` names the release, `.releases` remembers those before it.
         with_backup: whether `back_up` makes one; not where one was made by other means.
+        found_after: how many seconds nginx may take to find a server that is ready.
     """
 
-    def __init__(self, directory: Path, *, with_backup: bool) -> None:
+    def __init__(self, directory: Path, *, with_backup: bool, found_after: float = FOUND_SECONDS) -> None:
+        self.found_after = found_after
         self.directory = directory
         self.with_backup = with_backup
         self.history = directory / ".releases"
@@ -92,6 +98,11 @@ class Compose:
         except Failed:
             return False
         return True
+
+    def until_found(self, service: str) -> None:
+        """Wait as long as nginx may take, where it asks this service at all."""
+        if service in FACING:
+            time.sleep(self.found_after)
 
     def stop(self, service: str, server: str) -> None:
         """Stop the container when its requests are answered. nginx asks the others where it takes no connection."""
@@ -162,10 +173,13 @@ def main(arguments: Sequence[str]) -> int:
         command.add_argument(
             "--patience", type=float, default=PATIENCE_SECONDS, help="seconds for a server to be ready"
         )
+        command.add_argument(
+            "--found-after", type=float, default=FOUND_SECONDS, help="seconds for nginx to find one that is ready"
+        )
     options = parser.parse_args(arguments)
     try:
         with_backup = options.what == "deploy" and not options.without_backup
-        site = Compose(ROOT, with_backup=with_backup)
+        site = Compose(ROOT, with_backup=with_backup, found_after=options.found_after)
         release = options.image if options.what == "deploy" else options.to or site.earlier()
         site.must_have(release)
         (deploy if options.what == "deploy" else roll)(site, release, patience=options.patience, say=say)

@@ -22,11 +22,13 @@ class Talk:
 
     def __init__(self, release: str = "1", *, fails: str = "") -> None:
         self.told: list[str] = []
-        self.current = release
+        self.current = self.first = release
+        self.found: set[str] = set()  # by the front door
         self.fails = fails
         self.count = 0
         self.fleet: dict[str, dict[str, str]] = {service: {} for service in WANTED}
         self.least: dict[str, int] = dict(WANTED)
+        self.least_found: dict[str, int] = dict(WANTED)
         for service, wanted in WANTED.items():
             for _server in range(wanted):
                 self.start(service, release)
@@ -63,10 +65,15 @@ class Talk:
     def is_ready(self, service: str, server: str) -> bool:
         return self.fleet[service][server] != "broken"
 
+    def until_found(self, service: str) -> None:
+        self.found.update(self.fleet[service])
+
     def stop(self, service: str, server: str) -> None:
         self.told.append(f"stop {service} {self.fleet[service].pop(server)}")
         ready = [release for release in self.fleet[service].values() if release != "broken"]
         self.least[service] = min(self.least[service], len(ready))
+        known = [name for name, release in self.fleet[service].items() if name in self.found or release == self.first]
+        self.least_found[service] = min(self.least_found[service], len(known))
 
     def reload_front(self) -> None:
         self.step("front")
@@ -102,6 +109,7 @@ def test_a_deploy_backs_up_and_migrates_before_any_server_and_each_new_one_stand
         *["front", "remember 2", "follow 2"],
     ]
     assert site.least == WANTED  # nowhere fewer than there should be
+    assert site.least_found == WANTED  # nor fewer that the front door sends work to
 
 
 @pytest.mark.parametrize(("fails", "told"), [("backup", 1), ("migrate 2", 2), ("static 2", 3)])
@@ -205,7 +213,7 @@ class Host:
         self.keep(calls=[], image=self.named())
         path = f"{self.directory / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         environment = {"PATH": path, "DOCKER_STATE": str(self.file)}
-        command = ["sh", str(self.directory / "docker" / script), *arguments]
+        command = ["sh", str(self.directory / "docker" / script), *arguments, "--found-after", "0"]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
     def named(self) -> str:

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from backend.ops.rollout import Failed
 from backend.ops.serve import APPLICATION, CONFIGURATION
 from tests.ops.processes import eventually
 
+AWAY_SECONDS = 1  # how long nginx keeps away from a place that took no connection; production's 5 would be waiting
 PLACES = {"till": 3, "office": 2}  # one more than serve
 RECIPIENT = "age1nwk6ueklsyhzrme8pqpredjn9dpwy9k5zdmxaemw7plpqmk8pdwqvewlml"  # of backups that nobody need read
 
@@ -101,6 +103,10 @@ class Processes:
             raise Failed(f"{server} ended: {found.child.last_words()}")
         return found.port is None or answers(f"http://127.0.0.1:{found.port}/readyz")
 
+    def until_found(self, service: str) -> None:
+        if service in self.places:
+            time.sleep(AWAY_SECONDS + 0.5)  # nginx counts in whole seconds
+
     def stop(self, service: str, server: str) -> None:
         self.fleet[service][server].child.stop()  # SIGTERM, as `docker stop` sends it; nginx is not told
         del self.fleet[service][server]
@@ -134,7 +140,7 @@ class Processes:
         text = self.found
         for service, places in self.places.items():
             head = rf"(upstream {service} \{{\n +zone {service} \d+k;\n)"
-            text, changed = re.subn(rf"{head} +server [^\n]*\n", rf"\1    {servers(places)}\n", text)
+            text, changed = re.subn(rf"{head} +server [^\n]*\n", rf"\1    {servers(places, away=AWAY_SECONDS)}\n", text)
             assert changed == 1
         return text
 
