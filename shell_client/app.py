@@ -166,11 +166,11 @@ def _program_dir() -> Path:
 
 
 def _close_engine_switches(environ: MutableMapping[str, str]) -> None:
-    """Remove what would make the engine debuggable or careless; from source, root keeps the sandbox switch.
+    """Remove what would make the engine debuggable or careless; root alone keeps the sandbox switch.
 
     Raises ConfigError for root without it: the engine would end the process without a word to the person.
     """
-    is_root = hasattr(os, "geteuid") and os.geteuid() == 0 and not getattr(sys, "frozen", False)
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0  # never on Windows
     kept = is_root and environ.get(_SANDBOX_SWITCH) == "1"
     for name in [name for name in environ if name.upper().startswith("QTWEBENGINE")]:
         del environ[name]
