@@ -19,40 +19,9 @@ from PyQt5.QtWebEngineWidgets import (
 
 from shell_client.browser.interceptor import OneOrigin
 from shell_client.browser.origin import Origin
+from shell_client.browser.scripts import ENDED, REFUSED, STATE, new_sign, page_scripts
 
 log = logging.getLogger(__name__)
-
-_MARK = "till-shell:"
-# The shell's own eyes in the page, in a world that the page's scripts cannot reach. It says two things: this
-# document carries the mark of an ended session, and a call of the page was refused. Both only make the shell
-# ask the server at once, so a page that pretended them would gain nothing.
-_WATCH = """
-(function () {
-  "use strict";
-  var told = "";
-  function look() {
-    var mark = document.querySelector('meta[name="till-ended"]');
-    var code = mark ? mark.getAttribute("content") || "ended" : "";
-    if (code !== told) { told = code; if (code) { console.info("MARKended"); } }
-  }
-  document.addEventListener("htmx:responseError", function () { console.info("MARKrefused"); });
-  new MutationObserver(look).observe(document.documentElement, { childList: true, subtree: true });
-  look();
-}());
-""".replace("MARK", _MARK)
-# The engine says "failed" alike for a refusal with a page (404), for no answer, and for a reload without answer
-# that left the former document standing: so each document is marked the first time it is looked at.
-_STATE = """
-(function () {
-  var seen = !!window.tillShellSeen, shown = document.body ? document.body.innerText.trim() : "";
-  window.tillShellSeen = true;
-  return JSON.stringify({
-    ended: !!document.querySelector('meta[name="till-ended"]'),
-    fresh: !seen && /^https?:$/.test(location.protocol) && shown !== "",
-    title: document.title
-  });
-}());
-"""
 
 
 def make_profile(*, origin: Origin, language: str) -> QWebEngineProfile:
@@ -89,13 +58,9 @@ def make_profile(*, origin: Origin, language: str) -> QWebEngineProfile:
     ):
         settings.setAttribute(attribute, wanted)
     settings.setUnknownUrlSchemePolicy(QWebEngineSettings.UnknownUrlSchemePolicy.DisallowUnknownUrlSchemes)
-    watch = QWebEngineScript()
-    watch.setName("till-shell")
-    watch.setSourceCode(_WATCH)
-    watch.setInjectionPoint(QWebEngineScript.InjectionPoint.DocumentReady)
-    watch.setWorldId(QWebEngineScript.ScriptWorldId.ApplicationWorld)
-    watch.setRunsOnSubFrames(False)
-    scripts.insert(watch)
+    profile.sign = new_sign()  # type: ignore[attr-defined]
+    for script in page_scripts(profile.sign):  # type: ignore[attr-defined]
+        scripts.insert(script)
     return profile
 
 
@@ -119,6 +84,7 @@ class TillPage(QWebEnginePage):
     def __init__(self, profile: QWebEngineProfile, *, origin: Origin, parent: QObject | None = None) -> None:
         super().__init__(profile, parent)  # with one argument Qt would take it for the parent
         self._origin = origin
+        self._sign: str = profile.sign  # type: ignore[attr-defined]  # from make_profile
         self._refusing = False
         self.featurePermissionRequested.connect(self._deny)
         self.quotaRequested.connect(lambda request: request.reject())
@@ -140,6 +106,7 @@ class TillPage(QWebEnginePage):
 
     def createWindow(self, kind: QWebEnginePage.WebWindowType) -> QWebEnginePage:
         """Open no second window."""
+        log.warning("a second window was refused")
         return None  # type: ignore[return-value]  # Qt takes this as a refusal
 
     def certificateError(self, error: QWebEngineCertificateError) -> bool:
@@ -164,9 +131,9 @@ class TillPage(QWebEnginePage):
         """Hear the shell's own watcher; write what else the page says to the log."""
         try:
             message = text or ""
-            if message == f"{_MARK}ended":
+            if message == f"{self._sign}:{ENDED}":
                 self.session_ended.emit()
-            elif message == f"{_MARK}refused":
+            elif message == f"{self._sign}:{REFUSED}":
                 self.call_refused.emit()
             elif level == QWebEnginePage.JavaScriptConsoleMessageLevel.ErrorMessageLevel:
                 log.warning("page: %s (line %d)", message[:300], line)
@@ -182,7 +149,7 @@ class TillPage(QWebEnginePage):
         refused, self._refusing = self._refusing, False
         if refused and not good:
             return  # what we refused left the page where it was
-        self.runJavaScript(_STATE, QWebEngineScript.ScriptWorldId.ApplicationWorld, partial(self._read_state, good))
+        self.runJavaScript(STATE, QWebEngineScript.ScriptWorldId.ApplicationWorld, partial(self._read_state, good))
 
     def _read_state(self, good: bool, answer: str | None) -> None:
         if sip.isdeleted(self):  # a question that the page's end has cut off

@@ -3,7 +3,8 @@
 For tests only, and never part of the program: it starts the shell as `shell_client.app.main` does, then
 listens on a Unix socket for one JSON object a line and answers one a line. Mouse and keys are real Qt events.
 `ShellDriver` is the other end. Where `SHELL_DRIVER_PAPER` names a PDF file, the machine has a printer that writes it;
-`SHELL_DRIVER_MACHINE` is what the machine calls itself.
+`SHELL_DRIVER_MACHINE` is what the machine calls itself; with `SHELL_DRIVER_UNGUARDED` the guards against hostile
+pages are off, to show what they stop (`tests.shell.unguarded`).
 
 | do | with | answers |
 |---|---|---|
@@ -27,7 +28,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -59,7 +60,9 @@ MIDDLE = """(function () {
 class ShellDriver:
     """The test's end: a shell process and what it says."""
 
-    def __init__(self, *, data_dir: Path, api_base_url: str, environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, *, data_dir: Path, api_base_url: str, environ: dict[str, str] | None = None, arguments: Sequence[str] = ()
+    ) -> None:
         ensure_display()
         data_dir.mkdir(parents=True, exist_ok=True)
         address = data_dir / "driver.sock"
@@ -76,7 +79,7 @@ class ShellDriver:
             told["QTWEBENGINE_DISABLE_SANDBOX"] = "1"  # the engine has none as root
         self.output = (data_dir / "driver.log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.shell.driver", str(address)],
+            [sys.executable, "-m", "tests.shell.driver", str(address), *arguments],
             env=told,
             stdout=self.output,
             stderr=self.output,
@@ -265,6 +268,10 @@ def main(address: str) -> int:
         till_window.find_printer = lambda name: pdf_printer(Path(paper))  # noqa: ARG005 - as the real one
     if name := os.environ.get("SHELL_DRIVER_MACHINE"):
         login_window.machine_name = lambda: name
+    if os.environ.get("SHELL_DRIVER_UNGUARDED"):
+        from tests.shell.unguarded import take_guards_away  # noqa: PLC0415 - it loads the engine
+
+        take_guards_away()
     application, shell = program.build(os.environ)
     obedience = Obedience(shell)
     threading.Thread(target=obedience.listen, args=(address,), daemon=True).start()

@@ -30,12 +30,14 @@ class TillServer:
     """What the test may set, and what the shell sent.
 
     `answers[path]` is a list of ready answers `(status, body, headers)` that are given first, one a call;
-    a callable among them makes the answer; `pages[path]` is HTML `(status, body)`.
+    a callable among them makes the answer; `pages[path]` is HTML `(status, body)`; `moved[path]` is where a
+    redirect leads.
     """
 
     def __init__(self) -> None:
         self.answers: dict[str, list[Answer | Callable[[], Answer]]] = {}
         self.pages: dict[str, tuple[int, str] | Callable[[], tuple[int, str]]] = {"/till/": (200, page("售票"))}
+        self.moved: dict[str, str] = {}
         self.calls: list[dict[str, Any]] = []
         self.nonces = {"nonce-1"}
         self.nonce = "nonce-1"
@@ -208,6 +210,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(303)
             self.send_header("Location", "/till/")
             self.send_header("Set-Cookie", f"till={path.split('/')[3]}; Path=/; HttpOnly; SameSite=Strict")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        if path in self.till.moved:
+            self.send_response(302)
+            self.send_header("Location", self.till.moved[path])
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
