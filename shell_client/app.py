@@ -1,52 +1,82 @@
-"""The program: it puts settings, key, log-in window and ticket screens together."""
+"""The program: it puts settings, key, log-in window and ticket screens together.
+
+The log-in window is shown first. What is slow to load comes after it: the connection in the background, then the
+web engine.
+"""
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import logging
 import logging.handlers
 import os
+import shutil
 import signal
 import sys
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
+from typing import TYPE_CHECKING
 
-import truststore
-from PyQt5 import QtWebEngineWidgets  # noqa: F401 - the engine must be loaded before the application exists
 from PyQt5.QtCore import QObject, Qt, QTimer
 from PyQt5.QtGui import QGuiApplication
 from PyQt5.QtNetwork import QNetworkProxy
-from PyQt5.QtWidgets import QApplication, QMessageBox
+from PyQt5.QtWidgets import QApplication, QWidget
 
 from shell_client import __version__
+from shell_client.api.answers import StaffSession
 from shell_client.api.background import Background
-from shell_client.api.client import StaffClient, StaffSession
-from shell_client.browser.window import TillWindow
-from shell_client.config import Config, ConfigError, load_config
-from shell_client.device.key import DeviceKey
-from shell_client.device.keystore import KeyStoreError, load_device_key
+from shell_client.browser.switches import close_engine_switches
+from shell_client.config import Config, ConfigError, choose_data_dir, load_config
 from shell_client.device.machine import machine_code
+from shell_client.faults import FormerRun, Run
+from shell_client.instance import FolderNotWritable, Instance
+from shell_client.last_order import begin_payment, forget_order, last_order
+from shell_client.login.attempt import Notice
 from shell_client.login.remembered import Person, load_remembered, save_remembered
 from shell_client.login.window import LoginWindow
+from shell_client.problem import ProblemPage
+from shell_client.qt_messages import hear_qt, tell
+from shell_client.support import write_bundle
 from shell_client.theme import STYLE, base_font
 from shell_client.words import Words, choose_language
 
+if TYPE_CHECKING:  # slow to load: the window is shown before them
+    from shell_client.api.client import StaffClient
+    from shell_client.browser.window import TillWindow
+
 log = logging.getLogger(__name__)
 
-_SANDBOX_SWITCH = "QTWEBENGINE_DISABLE_SANDBOX"
+CANNOT_START = 2
+LOW_DISK_BYTES = 200_000_000
+LOW_DISK_SECONDS = 600
+
+
+class AlreadyRunning(Exception):
+    """Another run has this data folder; `answered` tells whether it has shown its window."""
+
+    def __init__(self, *, answered: bool) -> None:
+        super().__init__("the program runs already" + ("" if answered else " and does not answer"))
+        self.answered = answered
 
 
 class Shell(QObject):
     """One run of the program: log-in window, ticket screens, and from each to the other."""
 
-    def __init__(self, *, config: Config) -> None:
+    def __init__(self, *, config: Config, former: FormerRun | None = None) -> None:
         super().__init__()
         self._config = config
+        self._former = former
+        self._order = last_order(config.data_dir) if former is not None else None
         self.words = Words(choose_language(config.language))
         self._remembered = load_remembered(config.data_dir)
         self._background = Background()
         self._client: StaffClient | None = None
+        self._ending = False
         self.till: TillWindow | None = None
+        self.problem: ProblemPage | None = None
         self.login = LoginWindow(
             words=self.words,
             code=machine_code(data_dir=config.data_dir, own_data_dir=config.own_data_dir),
@@ -55,37 +85,152 @@ class Shell(QObject):
         )
         self.login.logged_in.connect(self._open_till)
         self.login.closed.connect(self.quit)
+        self.login.try_again.connect(self._prepare)
+        self.login.support_wanted.connect(lambda: self._save_support(self.login))
+        self._disk = QTimer(self)
+        self._disk.timeout.connect(self._look_at_disk)
 
     def start(self) -> None:
-        """Show the log-in window, then fetch the key: a key store may ask its user first."""
-        self.login.appear(self._remembered)
-        config = self._config
-        self._background.run(
-            lambda: load_device_key(data_dir=config.data_dir, own_data_dir=config.own_data_dir),
-            self._connect,
-            self._no_key,
-        )
+        """Show the log-in window, or first what the former run crashed with; the rest is loaded behind it."""
+        if self._former is not None:
+            log.warning("the former run did not end in order")
+        if self._former is not None and self._former.fault:
+            self._show_crash(self._former)
+        else:
+            self.login.appear(self._remembered)
+            self._tell_of_fall()
+        QTimer.singleShot(0, self._prepare)
+        self._disk.start(LOW_DISK_SECONDS * 1000)
+        self._look_at_disk()
 
     def quit(self) -> None:
         """End the program, logged out where someone was logged in."""
         if self.till is not None:
             self._leave_till(True)
             return
+        self._ending = True
+        forget_order(self._config.data_dir)
         if self._client is not None:
             self._client.stop()
         self._background.stop()
         QApplication.quit()
 
-    def _connect(self, key: DeviceKey) -> None:
-        log.info("shell %s, device key %s, server %s", __version__, key.thumbprint, self._config.api_base_url)
-        self._client = StaffClient(base_url=self._config.api_base_url, key=key, language=self.words.language)
-        self.login.connect_to(self._client, self._background)
+    def come_forward(self) -> None:
+        """Show the window that the person works in, before all others."""
+        window: QWidget = self.till or self.problem or self.login
+        if window.isMinimized():
+            window.showMaximized() if window is self.till else window.showNormal()
+        window.show()
+        window.raise_()
+        window.activateWindow()
+        log.info("a second start: the window comes forward")
+
+    # What is loaded behind the log-in window
+
+    def _prepare(self) -> None:
+        config, language = self._config, self.words.language
+
+        def work() -> StaffClient:
+            from shell_client.connection import connect  # noqa: PLC0415 - a tenth of a second
+
+            return connect(config=config, language=language)
+
+        self._background.run(work, self._connected, self._no_key)
+
+    def _connected(self, client: StaffClient) -> None:
+        if self._ending:
+            return
+        self._client = client
+        log.info("shell %s, device key %s, server %s", __version__, client.thumbprint, client.base_url)
+        try:
+            importlib.import_module("shell_client.browser.window")  # here the web engine is loaded, slowest of all
+        except ImportError as error:
+            log.exception("no web engine")
+            self.login.cannot_start("no_engine", "no_engine_do", str(error))
+            return
+        self.login.connect_to(client, self._background)
 
     def _no_key(self, error: Exception) -> None:
+        if self._ending:
+            return
         log.error("no device key", exc_info=error)
-        self.login.cannot_start(str(error) if isinstance(error, KeyStoreError) else repr(error))
+        from shell_client.device.keystore import KeyStoreError  # noqa: PLC0415 - as above
+
+        self.login.cannot_start("no_key", "no_key_do", str(error) if isinstance(error, KeyStoreError) else repr(error))
+
+    # What the former run left
+
+    def _show_crash(self, former: FormerRun) -> None:
+        details = f"{former.fault}\n\n{former.log_lines}"
+        words = self.words
+        plain = words.sentences(words("crash_do"), *([f"{words('fell_order_do')}。"] if self._order else []))
+        page = ProblemPage(words=words, headline=words("crash"), plain=plain, details=details, button=words("go_on"))
+        page.support_wanted.connect(lambda: self._save_support(page))
+        page.done.connect(self._after_crash_page)
+        self.problem = page
+        page.appear()
+
+    def _after_crash_page(self) -> None:
+        self.problem = None
+        if not self._ending:
+            self.login.appear(self._remembered)
+            self._tell_of_fall()
+
+    def _tell_of_fall(self) -> None:
+        if self._former is not None:
+            self.login.tell(Notice("wait", "fell", "fell_order_do" if self._order else "fell_do"))
+
+    # Support, and a disk that fills
+
+    def _save_support(self, window: QWidget) -> None:
+        config, client = self._config, self._client
+        try:
+            path = write_bundle(
+                data_dir=config.data_dir,
+                own_data_dir=config.own_data_dir,
+                program_dir=_program_dir(),
+                more={
+                    "server": config.api_base_url,
+                    "deviceKey": client.thumbprint if client is not None else None,
+                    "clockAheadMinutes": client.clock.skew_minutes() if client is not None else None,
+                    "printer": config.printer,
+                    "language": self.words.language,
+                    "freeDiskBytes": _free_bytes(config.data_dir),
+                    "screens": [str(one.geometry().getRect()) for one in QGuiApplication.screens()],
+                },
+            )
+        except OSError as error:
+            log.warning("no support bundle: %s", error)
+            text = self.words("support_failed", reason=error.strerror or str(error))
+        else:
+            log.info("support bundle at %s", path)
+            text = self.words("support_saved", path=path)
+        if isinstance(window, ProblemPage):
+            window.say(text)
+            return
+        page = ProblemPage(
+            words=self.words, headline=self.words("menu_support"), plain="", details=text, button=self.words("go_on")
+        )
+        page.support_wanted.connect(lambda: self._save_support(page))
+        page.done.connect(self._support_page_closed)
+        self.problem = page
+        page.appear()
+
+    def _support_page_closed(self) -> None:
+        self.problem = None
+
+    def _look_at_disk(self) -> None:
+        free = _free_bytes(self._config.data_dir)
+        if free is not None and free < LOW_DISK_BYTES:
+            log.warning("the disk is nearly full: %d bytes are left", free)
+            if self.till is None:
+                self.login.tell(Notice("wait", "disk_full", "disk_full_do", {"megabytes": free // 1_000_000}))
+
+    # The ticket screens
 
     def _open_till(self, session: StaffSession) -> None:
+        from shell_client.browser.window import TillWindow  # noqa: PLC0415 - loaded since the connection came
+
         if self._client is None:
             return
         self._remembered = self._remembered.with_person(Person(session.phone, session.name), till=session.till)
@@ -101,7 +246,10 @@ class Shell(QObject):
         )
         self.till.leaving.connect(self._leave_till)
         self.till.back_to_login.connect(self._back_to_login)
-        self.till.open()
+        self.till.payment_begins.connect(lambda order: begin_payment(self._config.data_dir, order))
+        self.till.support_wanted.connect(lambda: self._save_support(self.login))
+        order, self._order, self._former = self._order, None, None
+        self.till.open(order=order)
         self.login.hide()
 
     def _leave_till(self, closing: bool) -> None:
@@ -125,24 +273,56 @@ class Shell(QObject):
             till.end()
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the shell; return 0, or 2 where it could not start (one line says why)."""
+    options = _options(sys.argv[1:] if arguments is None else arguments)
+    program_dir = _program_dir()
+    if options.support_bundle:
+        return _bundle_without_windows(program_dir)
     try:
         application, shell = build(os.environ)
+    except AlreadyRunning as running:
+        if running.answered:
+            return 0
+        return _cannot_start(str(running), "hung_do")
     except ConfigError as error:
-        _cannot_start(str(error))
-        return 2
+        return _cannot_start(str(error), "cannot_start_do")
     _quit_on_signals(shell, application)
     QTimer.singleShot(0, shell.start)
     return application.exec_()
 
 
 def build(environ: MutableMapping[str, str]) -> tuple[QApplication, Shell]:
-    """Return the application and its shell, not yet started; raises ConfigError."""
-    config = load_config(environ=environ, program_dir=_program_dir())
-    _close_engine_switches(environ)
+    """Return the application and its shell, not yet started; raises ConfigError or AlreadyRunning."""
+    config = load_config(environ=environ, program_dir=_program_dir(), installed=bool(getattr(sys, "frozen", False)))
+    close_engine_switches(environ, api_base_url=config.api_base_url)
+    application = _application()
+    instance = Instance(config.data_dir)
+    try:
+        if not instance.be_first():
+            raise AlreadyRunning(answered=instance.call_first())
+    except FolderNotWritable as error:
+        raise ConfigError(f"{config.data_dir}: nothing can be kept there ({error})") from error
     _start_log(config)
-    truststore.inject_into_ssl()  # the system's certificates count for our calls as for the view
+    run = Run(config.data_dir)
+    shell = Shell(config=config, former=run.begin())
+    instance.called.connect(shell.come_forward)
+
+    def end() -> None:  # holds both: Qt itself would let go of them
+        run.end()
+        instance.end()
+
+    application.aboutToQuit.connect(end)
+    return application, shell
+
+
+def _application() -> QApplication:
+    running = QApplication.instance()
+    if isinstance(running, QApplication):
+        return running
+    hear_qt()
+    # What the engine wants of an application that is older than itself.
+    QGuiApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
     QGuiApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
     QGuiApplication.setAttribute(Qt.ApplicationAttribute.AA_UseHighDpiPixmaps)
     application = QApplication(sys.argv[:1])  # no arguments: the engine would obey its own among them
@@ -155,8 +335,36 @@ def build(environ: MutableMapping[str, str]) -> tuple[QApplication, Shell]:
     QNetworkProxy.setApplicationProxy(
         QNetworkProxy(QNetworkProxy.ProxyType.NoProxy)
     )  # the view goes the way our calls go
-    sys.excepthook = _log_exception
-    return application, Shell(config=config)
+    return application
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="cinema-till", description="The box office of a cinema.")
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument(
+        "--support-bundle", action="store_true", help="write what support needs to see, without secrets, and end"
+    )
+    return parser.parse_args(arguments)
+
+
+def _bundle_without_windows(program_dir: Path) -> int:
+    """Write the bundle where the program itself does not start; its settings may be what is wrong."""
+    data_dir, own_data_dir = choose_data_dir(os.environ)
+    problem = None
+    try:
+        load_config(environ=os.environ, program_dir=program_dir, installed=bool(getattr(sys, "frozen", False)))
+    except ConfigError as error:
+        problem = str(error)
+    try:
+        path = write_bundle(
+            data_dir=data_dir, own_data_dir=own_data_dir, program_dir=program_dir, more={"settings": problem}
+        )
+    except OSError as error:
+        tell(f"no support bundle: {error}")
+        return CANNOT_START
+    if sys.stdout is not None:
+        sys.stdout.write(f"{path}\n")
+    return 0
 
 
 def _program_dir() -> Path:
@@ -165,48 +373,61 @@ def _program_dir() -> Path:
     return Path(__file__).resolve().parent.parent
 
 
-def _close_engine_switches(environ: MutableMapping[str, str]) -> None:
-    """Remove what would make the engine debuggable or careless; root alone keeps the sandbox switch.
-
-    Raises ConfigError for root without it: the engine would end the process without a word to the person.
-    """
-    is_root = hasattr(os, "geteuid") and os.geteuid() == 0  # never on Windows
-    kept = is_root and environ.get(_SANDBOX_SWITCH) == "1"
-    for name in [name for name in environ if name.upper().startswith("QTWEBENGINE")]:
-        del environ[name]
-    environ.pop("SSLKEYLOGFILE", None)
-    if kept:
-        environ[_SANDBOX_SWITCH] = "1"
-    elif is_root:
-        raise ConfigError(f"the web view does not run as root; use another user ({_SANDBOX_SWITCH}=1 is for tests)")
-
-
 def _start_log(config: Config) -> None:
+    logging.raiseExceptions = False  # a line that a full disk did not take must not become a trace on the console
     handlers: list[logging.Handler] = []
     if sys.stderr is not None:  # a windowed program on Windows has none
         handlers.append(logging.StreamHandler())
+    full = None
     try:
-        config.data_dir.mkdir(parents=True, exist_ok=True)
         file = config.data_dir / "shell.log"
         handlers.append(logging.handlers.RotatingFileHandler(file, maxBytes=1_000_000, backupCount=3, encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{config.data_dir}: nothing can be kept there ({error.strerror})") from error
+        if error.errno not in (ENOSPC, EDQUOT):
+            raise ConfigError(f"{config.data_dir}: nothing can be kept there ({error.strerror})") from error
+        full = error
     form = "%(asctime)s %(levelname)s %(name)s %(message)s"
     logging.basicConfig(level=config.log_level, format=form, handlers=handlers)
     logging.getLogger("urllib3").setLevel(logging.WARNING)
+    if full is not None:
+        log.warning("no log is kept: %s", full)
 
 
-def _cannot_start(line: str) -> None:
-    if sys.stderr is not None:
-        sys.stderr.write(f"shell: {line}\n")
+def _free_bytes(folder: Path) -> int | None:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
+def _cannot_start(line: str, what_to_do: str) -> int:
+    """Say on a page of its own why the program does not start, and in one line where someone reads those."""
+    tell(line)
     if getattr(sys, "frozen", False):
-        _box = QApplication.instance() or QApplication(sys.argv[:1])
-        QMessageBox.critical(None, "cinema-till", line)
+        words = Words(choose_language(None))
+        application = _application()
+        page = ProblemPage(
+            words=words,
+            headline=words("cannot_start"),
+            plain=words(what_to_do),
+            details=line,
+            button=words("quit"),
+        )
+        page.done.connect(application.quit)
+        page.support_wanted.connect(lambda: _bundle_for_page(page, words))
+        page.appear()
+        application.exec_()
+    return CANNOT_START
 
 
-def _log_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Write down what nobody caught: without this Qt ends the process, in the middle of a sale."""
-    log.critical("unexpected", exc_info=(kind, error, trace))
+def _bundle_for_page(page: ProblemPage, words: Words) -> None:
+    data_dir, own_data_dir = choose_data_dir(os.environ)
+    try:
+        path = write_bundle(data_dir=data_dir, own_data_dir=own_data_dir, program_dir=_program_dir(), more={})
+    except OSError as error:
+        page.say(words("support_failed", reason=error.strerror or str(error)))
+    else:
+        page.say(words("support_saved", path=path))
 
 
 def _quit_on_signals(shell: Shell, application: QApplication) -> None:

@@ -1,11 +1,16 @@
-"""The shell's settings: `config.json` beside the program, then the user's, then the environment."""
+"""The shell's settings: `config.json` beside the program, then the user's, then the environment.
+
+In an installed client the server and the updates are the machine's alone: whoever may write the user's folder
+must not send the till to another server.
+"""
 
 from __future__ import annotations
 
 import difflib
 import ipaddress
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +23,23 @@ LANGUAGES = ("zh-hans", "en")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 HEARTBEAT_RANGE = (1, 120)
 """Seconds. The ticket screens need a proven call under three minutes old: two minutes is the most."""
+
+DATA_DIR_VARIABLE = "SHELL_DATA_DIR"
+VARIABLES = {
+    "SHELL_API_BASE_URL": "api_base_url",
+    "SHELL_APP_NAME": "app_name",
+    "SHELL_AUTO_UPDATE": "auto_update",
+    "SHELL_HEARTBEAT_SECONDS": "heartbeat_seconds",
+    "SHELL_LANGUAGE": "language",
+    "SHELL_LOG_LEVEL": "log_level",
+    "SHELL_PRINTER": "printer",
+}
+"""Which variable of the environment sets which key."""
+MACHINE_KEYS = frozenset({"api_base_url", "auto_update"})
+"""In an installed client these stand in the file beside the program, and nowhere else."""
+
+_LIKE_OURS = 0.85
+"""From here on an unknown variable is taken for a misspelt one of ours; other programs have their own `SHELL_...`."""
 
 PRINTER_NAME_LENGTH = 220
 """The most that Windows lets a printer be called."""
@@ -39,27 +61,72 @@ class Config:
     own_data_dir: bool = False
     api_base_url: str = "http://127.0.0.1:8000"
     app_name: str | None = None
+    auto_update: bool = True
     language: str | None = None
     log_level: str = "INFO"
     heartbeat_seconds: float = 60
     printer: str | None = None
+    version: str | None = None
 
 
-def load_config(*, environ: Mapping[str, str], program_dir: Path) -> Config:
+def load_config(*, environ: Mapping[str, str], program_dir: Path, installed: bool = False) -> Config:
     """Return the settings; a later source wins over an earlier one, key by key.
 
-    Raises ConfigError with one line for the first unknown key, wrong value or unreadable file.
+    Raises ConfigError with one line for the first unknown key, wrong value or unreadable file, and in an
+    installed client for a missing `api_base_url` or a machine's key that stands elsewhere.
     """
-    chosen = environ.get("SHELL_DATA_DIR", "").strip()
-    data_dir = Path(chosen).expanduser().resolve() if chosen else user_data_path("cinema-till", appauthor=False)
-    config = Config(data_dir=data_dir, own_data_dir=bool(chosen))
-    for folder in (program_dir, data_dir):
-        source = folder / FILE_NAME
-        config = replace(config, **_checked(_read(source), source=str(source)))
-    if "SHELL_API_BASE_URL" in environ:
-        wanted = {"api_base_url": environ["SHELL_API_BASE_URL"].strip()}
-        config = replace(config, **_checked(wanted, source="SHELL_API_BASE_URL"))
+    data_dir, own = choose_data_dir(environ)
+    config = Config(data_dir=data_dir, own_data_dir=own)
+    machine_file = program_dir / FILE_NAME
+    values = _checked(_read(machine_file), source=str(machine_file))
+    if installed and "api_base_url" not in values:
+        raise ConfigError(f'{machine_file}: "api_base_url" is missing')
+    config = replace(config, **values)
+    if data_dir != program_dir:
+        source = data_dir / FILE_NAME
+        values = _checked(_read(source), source=str(source))
+        if installed:
+            _refuse_machine_keys(values, source=str(source), machine_file=machine_file)
+        config = replace(config, **values)
+    for name, key in _variables(environ).items():
+        if installed:
+            _refuse_machine_keys([key], source=name, machine_file=machine_file)
+        config = replace(config, **_checked({key: _plain(key, environ[name].strip())}, source=name))
     return config
+
+
+def choose_data_dir(environ: Mapping[str, str]) -> tuple[Path, bool]:
+    """Return where this user's things are kept, and whether `SHELL_DATA_DIR` chose it."""
+    chosen = environ.get(DATA_DIR_VARIABLE, "").strip()
+    if chosen:
+        return Path(chosen).expanduser().resolve(), True
+    return user_data_path("cinema-till", appauthor=False), False
+
+
+def _refuse_machine_keys(keys: Iterable[str], *, source: str, machine_file: Path) -> None:
+    for key in keys:
+        if key in MACHINE_KEYS:
+            raise ConfigError(f'{source}: "{key}" is read from {machine_file} alone in an installed client')
+
+
+def _variables(environ: Mapping[str, str]) -> dict[str, str]:
+    known = (*VARIABLES, DATA_DIR_VARIABLE)
+    for name in environ:
+        if name.startswith("SHELL_") and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=_LIKE_OURS)
+            if near:
+                raise ConfigError(f"{name}: unknown variable (did you mean {near[0]}?)")
+    return {name: key for name, key in VARIABLES.items() if name in environ}
+
+
+def _plain(key: str, text: str) -> object:
+    """Return a variable's text as the value that the file would have; what is none is refused by its check."""
+    if key not in ("auto_update", "heartbeat_seconds"):
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -82,10 +149,12 @@ def _checked(values: dict[str, Any], *, source: str) -> dict[str, Any]:
     checks = {
         "api_base_url": _base_url,
         "app_name": _name,
+        "auto_update": _yes_or_no,
         "language": _language,
         "log_level": _log_level,
         "heartbeat_seconds": _heartbeat,
         "printer": _printer,
+        "version": _version,
     }
     clean: dict[str, Any] = {}
     for key, value in values.items():
@@ -156,3 +225,15 @@ def _printer(value: object) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > PRINTER_NAME_LENGTH:
         raise ValueError(f"must be the name of a printer, 1 to {PRINTER_NAME_LENGTH} characters")
     return value.strip()
+
+
+def _yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")  # noqa: TRY004 - one error for all
+    return value
+
+
+def _version(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]+(\.[0-9A-Za-z-]+){0,5}", value):
+        raise ValueError("must be a version such as 1.0.0")
+    return value

@@ -84,6 +84,8 @@ QPushButton#primary QLabel {{ background: transparent; color: {ON_ACCENT};
     font-size: 20px; font-weight: 700; }}
 QPushButton#primary QLabel#keycap {{ font-size: 15px; font-weight: 400; border: 1px solid {ON_ACCENT};
     border-bottom-width: 2px; border-radius: 4px; padding: 0 5px 1px 5px; }}
+QPlainTextEdit#details {{ background: {SURFACE2}; border: 1px solid {LINE}; border-radius: 10px; padding: 8px;
+    font-size: 15px; selection-background-color: {ACCENT_SOFT}; selection-color: {INK}; }}
 QWidget#native {{ background: {BG}; }}
 QFrame#card {{ background: {SURFACE}; border-radius: 14px; border: 1px solid {LINE}; }}
 QFrame#card QLabel {{ background: transparent; }}

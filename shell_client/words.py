@@ -66,7 +66,41 @@ _WORDS: dict[str, tuple[str, str]] = {
     "failed_do": ("请再试，或报参考号 {reference}", "Try again, or report reference {reference}"),
     "failed_do_plain": ("请再试", "Try again"),
     "no_key": ("读不到本机密钥，不能登录", "This machine's key cannot be read"),
-    "no_key_do": ("请联系店长，处理后重启本程序。\n{reason}", "Call a manager, then restart.\n{reason}"),
+    "no_key_do": ("请联系店长，处理后按“重试”。\n{reason}", "Call a manager, then press Try again.\n{reason}"),
+    "try_again": ("重试", "Try again"),
+    "no_engine": ("售票页面打不开，不能登录", "The ticket screens cannot open"),
+    "no_engine_do": (
+        "缺少网页组件，请重新安装客户端。\n{reason}",
+        "The web engine is missing; install this program again.\n{reason}",
+    ),
+    "fell": ("上次没有正常关闭", "The program did not end in order"),
+    "fell_do": ("数据没有丢失，可以照常登录", "Nothing is lost; log in as usual"),
+    "fell_order_do": (
+        "登录后打开最后一单：先看是否已付款、已出票",
+        "Log-in opens the last order: see whether it is paid and printed",
+    ),
+    "disk_full": ("磁盘快满了（只剩 {megabytes} MB）", "The disk is nearly full ({megabytes} MB left)"),
+    "disk_full_do": ("可以照常卖票，请联系技术人员清理", "Go on selling; have support free some space"),
+    # A page of its own, before there is a log-in
+    "crash": ("上次程序意外关闭", "The program crashed last time"),
+    "crash_do": (
+        "订单和座位在服务器上，没有丢失，可以继续登录。若再次发生，请把支持文件交给技术人员。",
+        "Nothing is lost; go on and log in. If it happens again, give the support file to support.",
+    ),
+    "cannot_start": ("程序不能启动", "The program cannot start"),
+    "cannot_start_do": (
+        "设置有错。请把下面这一行告诉技术人员，改好后重新打开。",
+        "A setting is wrong. Give the line below to support, and start again once it is mended.",
+    ),
+    "hung_do": (
+        "本程序已经打开，但没有回应。请在任务管理器里结束它，或重启电脑。",
+        "This program is running already and does not answer. End it in the task manager, or restart the machine.",
+    ),
+    "go_on": ("继续", "Go on"),
+    "quit": ("退出", "Quit"),
+    "menu_support": ("存支持文件", "Save support file"),
+    "support_saved": ("支持文件已存到：\n{path}", "The support file is at\n{path}"),
+    "support_failed": ("支持文件没有存下：{reason}", "The support file was not saved: {reason}"),
     # Main window
     "menu_log_out": ("退出登录", "Log out"),
     "menu_reload": ("重新载入", "Reload"),

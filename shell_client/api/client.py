@@ -13,6 +13,7 @@ from typing import Any
 import requests
 
 from shell_client import __version__
+from shell_client.api.answers import Pending, StaffSession
 from shell_client.api.clock import ServerClock
 from shell_client.api.errors import ApiError, LoginExpired, Refused, ServerUnreachable
 from shell_client.api.proofs import sign_proof
@@ -21,29 +22,14 @@ from shell_client.device.machine import system_name
 
 log = logging.getLogger(__name__)
 
+__all__ = ["Pending", "StaffClient", "StaffSession"]
+
 CONNECT_SECONDS, READ_SECONDS = 4, 10
 TRIES = 3
 FIRST_PAUSE_SECONDS = 0.4
 RENEW_BEFORE_SECONDS = 150
 """Early enough that a lost answer can be asked for again within the two minutes that the server keeps it."""
 _CHALLENGES = frozenset({"use_dpop_nonce", "clock_skew"})
-
-
-@dataclass(frozen=True)
-class StaffSession:
-    """Who is logged in, as the server told it."""
-
-    name: str
-    phone: str
-    till: str | None
-
-
-@dataclass(frozen=True)
-class Pending:
-    """The log-in waits for a manager; ask again after `retry_after` seconds."""
-
-    reference: str
-    retry_after: int
 
 
 @dataclass
@@ -61,6 +47,7 @@ class StaffClient:
 
     def __init__(self, *, base_url: str, key: DeviceKey, language: str, clock: ServerClock | None = None) -> None:
         self.base_url = base_url
+        self.thumbprint = key.thumbprint
         self.clock = clock or ServerClock()
         self._key = key
         self._nonce: str | None = None

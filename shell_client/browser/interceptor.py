@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from PyQt5.QtWebEngineCore import QWebEngineUrlRequestInfo, QWebEngineUrlRequestInterceptor
 
@@ -23,6 +24,8 @@ class OneOrigin(QWebEngineUrlRequestInterceptor):
     def __init__(self, origin: Origin) -> None:
         super().__init__()
         self._origin = origin
+        self.posting: Callable[[str], None] = lambda _path: None
+        """Called with the path of each POST to the origin, before it is sent."""
 
     def interceptRequest(self, info: QWebEngineUrlRequestInfo) -> None:
         """Block or let pass; an exception here would end the process, so it blocks instead."""
@@ -30,6 +33,8 @@ class OneOrigin(QWebEngineUrlRequestInterceptor):
             url = info.requestUrl()
             inline = url.scheme() in _INLINE_SCHEMES and info.resourceType() not in _PAGES
             if inline or self._origin.admits(url):
+                if not inline and bytes(info.requestMethod()) == b"POST":
+                    self.posting(url.path())
                 return
             log.warning("blocked %s://%s", url.scheme(), url.host())
         except Exception:

@@ -33,15 +33,22 @@ RENEWAL_MEMORY_SECONDS = 60
 BARRED = frozenset({"unbound", "disabled", "changed"})
 """Reasons after which this person may be unable to log in here again: the sale is for someone else."""
 RETRY_SECONDS = (2, 4, 8, 15, 30)
+_PAYMENT = re.compile(r"/till/orders/([0-9a-f]{24})/pay")
 _PROXY_ERROR = re.compile(r"(429|50[0-9]) ")
 """How a proxy in front of the server titles the page that it answers instead: the engine tells no status."""
 
 
 class TillWindow(QWidget):
-    """Signals: `leaving(bool)` when the person logs out (true: closes the program), `back_to_login()`."""
+    """Signals: `leaving(bool)` when the person logs out (true: closes the program), `back_to_login()`.
+
+    `payment_begins(order)` comes before the request is sent, and holds it until every slot has returned;
+    `support_wanted()` when the person asks for the support bundle.
+    """
 
     leaving = pyqtSignal(bool)
     back_to_login = pyqtSignal()
+    payment_begins = pyqtSignal(str)
+    support_wanted = pyqtSignal()
 
     def __init__(
         self,
@@ -86,6 +93,7 @@ class TillWindow(QWidget):
         self._printer = TicketPrinter(find=partial(find_printer, printer_name))
         self._printer.not_printed.connect(self._not_printed)
         self._profile = make_profile(origin=self._origin, language=words.language)
+        self._profile.interceptor.posting = self._posting  # type: ignore[attr-defined]
         self.page = self._make_page()
         self.view = QWebEngineView()
         self.view.setPage(self.page)
@@ -106,8 +114,10 @@ class TillWindow(QWidget):
         down.addWidget(self._stack, 1)
         self._menu = self._make_menu()
 
-    def open(self) -> None:
-        """Show the window, as large as the screen lets it, and open the ticket screens."""
+    def open(self, *, order: str | None = None) -> None:
+        """Show the window, as large as the screen lets it, and open the ticket screens, or there an order."""
+        if order is not None:
+            self._return_to = QUrl(f"{self._client.base_url}/till/orders/{order}/")
         screen = QGuiApplication.primaryScreen()
         room = screen.availableGeometry() if screen is not None else None
         self.resize(room.size() if room is not None else QSize(1280, 720))
@@ -228,6 +238,11 @@ class TillWindow(QWidget):
             return
         self._renewals.append(now)
         self._enter()
+
+    def _posting(self, path: str) -> None:
+        payment = _PAYMENT.fullmatch(path)
+        if payment is not None:
+            self.payment_begins.emit(payment[1])
 
     # The heartbeat's news
 
@@ -354,6 +369,7 @@ class TillWindow(QWidget):
         actions: tuple[tuple[str, str, Callable[[], None]], ...] = (
             ("menu_reload", "F5", self._reload),
             ("menu_full_screen", "F11", self._toggle_full_screen),
+            ("menu_support", "", self.support_wanted.emit),
             ("menu_log_out", "", self._log_out),
         )
         for key, shortcut, act in actions:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PyQt5.QtCore import QObject, QTimer, pyqtSignal
 
 from shell_client import __version__
+from shell_client.api.answers import Pending, StaffSession
 from shell_client.api.background import Background
-from shell_client.api.client import Pending, StaffClient, StaffSession
 from shell_client.api.errors import Refused, ServerUnreachable
+
+if TYPE_CHECKING:  # slow to load: the window is shown before it
+    from shell_client.api.client import StaffClient
 
 log = logging.getLogger(__name__)
 

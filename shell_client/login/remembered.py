@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from shell_client.kept import keep
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +57,6 @@ def load_remembered(data_dir: Path) -> Remembered:
 def save_remembered(data_dir: Path, remembered: Remembered) -> None:
     """Keep it for the next start, whole or not at all."""
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        draft = data_dir / f"{FILE_NAME}.{os.getpid()}"
-        draft.touch(mode=0o600)
-        draft.write_text(json.dumps(asdict(remembered), ensure_ascii=False, indent=1), "utf-8")
-        draft.replace(data_dir / FILE_NAME)
+        keep(data_dir / FILE_NAME, json.dumps(asdict(remembered), ensure_ascii=False, indent=1))
     except OSError as error:
         log.warning("%s could not be kept: %s", FILE_NAME, error)

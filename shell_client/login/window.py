@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from PyQt5.QtCore import QPoint, Qt, QTimer, pyqtSignal
-from PyQt5.QtGui import QCloseEvent, QGuiApplication, QKeyEvent
-from PyQt5.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PyQt5.QtGui import QCloseEvent, QContextMenuEvent, QGuiApplication, QKeyEvent
+from PyQt5.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
+from shell_client.api.answers import StaffSession
 from shell_client.api.background import Background
-from shell_client.api.client import StaffClient, StaffSession
 from shell_client.device.machine import machine_name, shown
 from shell_client.login.activation import ActivationField
 from shell_client.login.attempt import Attempt, Notice
@@ -25,14 +26,22 @@ from shell_client.login.side import Side
 from shell_client.theme import Button, EnterButton, label
 from shell_client.words import Words
 
+if TYPE_CHECKING:  # slow to load: the window is shown before it
+    from shell_client.api.client import StaffClient
+
 LOOK_SECONDS, LOOK_AGAIN_SECONDS = 60, 5
 
 
 class LoginWindow(QWidget):
-    """Emits `logged_in(StaffSession)`, and `closed()` when the person closes it."""
+    """Emits `logged_in(StaffSession)`, `closed()` when the person closes it, `support_wanted()` and `try_again()`.
+
+    `try_again()` comes only where the window said that it cannot start.
+    """
 
     logged_in = pyqtSignal(object)
     closed = pyqtSignal()
+    support_wanted = pyqtSignal()
+    try_again = pyqtSignal()
 
     def __init__(self, *, words: Words, code: str, remembered: Remembered, app_name: str | None) -> None:
         super().__init__()
@@ -45,6 +54,7 @@ class LoginWindow(QWidget):
         self._attempt: Attempt | None = None
         self._locked_until = 0.0
         self._locked_reference = ""
+        self._blocked = False
 
         self.setObjectName("page")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -65,6 +75,8 @@ class LoginWindow(QWidget):
         across.addWidget(self.side)
         across.addWidget(self._make_form(), 1)
         self._people = PeopleList(self, below=self.field)
+        self._menu = QMenu(self)
+        self._menu.addAction(words("menu_support"), self.support_wanted.emit)
         self._listen()
 
         self._tick = QTimer(self)
@@ -94,12 +106,18 @@ class LoginWindow(QWidget):
         self._set_ready()
         self._look_at_server()
 
-    def cannot_start(self, reason: str) -> None:
-        """Say that the key store failed: nothing can be done here until a person has seen to it."""
+    def cannot_start(self, headline: str, plain: str, reason: str) -> None:
+        """Say by these words what is missing; the button tries again once a person has seen to it."""
         breakable = reason.replace("/", "/\u200b").replace("\\", "\\\u200b")  # a long path may wrap
         self._keypad.hide()
         self._gap.show()
-        self._show_notice(Notice("stop", "no_key", "no_key_do", {"reason": breakable}))
+        self._blocked = True
+        self._show_notice(Notice("stop", headline, plain, {"reason": breakable}))
+
+    def tell(self, notice: Notice) -> None:
+        """Say something that stops nobody, where nothing else is said."""
+        if not self.notice.isVisible():
+            self._show_notice(notice)
 
     def appear(self, remembered: Remembered) -> None:
         """Show the window in the middle of the screen, ready for the next person."""
@@ -194,6 +212,8 @@ class LoginWindow(QWidget):
             self._enter()
         elif key == Qt.Key.Key_Escape:
             self._step_back()
+        elif key == Qt.Key.Key_F12:
+            self._menu.popup(self.mapToGlobal(QPoint(20, 20)))
         else:
             super().keyPressEvent(event)
 
@@ -212,6 +232,9 @@ class LoginWindow(QWidget):
         self._submit()
 
     def _submit(self) -> None:
+        if self._blocked:
+            self._unblock()
+            return
         if not self.primary.isEnabled() or self._attempt is None:
             return
         self._people.hide()
@@ -226,6 +249,14 @@ class LoginWindow(QWidget):
         if self.primary.hasFocus():  # it is disabled now, and Qt would hand the next Enter to whatever stands beside it
             self.phone.setFocus()
         self._set_ready()
+
+    def _unblock(self) -> None:
+        self._blocked = False
+        self._gap.hide()
+        self._keypad.show()
+        self._hide_notice()
+        self._set_ready()
+        self.try_again.emit()
 
     def _typed_in(self) -> PhoneField | ActivationField:
         return self.activation if self.activation.edit.hasFocus() else self.field
@@ -295,6 +326,11 @@ class LoginWindow(QWidget):
         self._copied.start(2000)
         self.phone.setFocus()
 
+    def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:
+        """Offer what helps support."""
+        if event is not None:
+            self._menu.popup(event.globalPos())
+
     # What happens
 
     def _welcome(self, session: StaffSession) -> None:
@@ -336,6 +372,9 @@ class LoginWindow(QWidget):
 
     def _set_ready(self) -> None:
         running = self._attempt is not None and self._attempt.running
+        if self._blocked:
+            self.primary.say(self._words("try_again"), ready=True)
+            return
         if self._locked_until:
             text = self._words("wait_seconds", seconds=self._locked_seconds())
         elif running:
@@ -351,7 +390,7 @@ class LoginWindow(QWidget):
         self._set_ready()
 
     def _hide_notice(self) -> None:
-        if not self._locked_until:
+        if not self._locked_until and not self._blocked:
             self.notice.hide()
 
     def _fill_last_person(self) -> None:

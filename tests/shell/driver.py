@@ -15,6 +15,7 @@ pages are off, to show what they stop (`tests.shell.unguarded`).
 | `click` | `selector` | clicks the middle of the first element that matches; false where none does |
 | `key` | `text` or `name` (`Return`) | types into the page |
 | `grab` | `path` | saves a picture of the window |
+| `minimise` | | puts the window away |
 | `close` | | closes the window, as its cross does |
 """
 
@@ -34,12 +35,10 @@ from typing import Any, Self
 
 from PyQt5.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QMouseEvent
-from PyQt5.QtWebEngineWidgets import QWebEngineScript
 from PyQt5.QtWidgets import QApplication, QPushButton, QWidget
 
 from shell_client import app as program
 from shell_client.app import Shell
-from shell_client.browser import window as till_window
 from shell_client.login import window as login_window
 from tests.shell.display import ensure_display
 from tests.shell.hands import click, press_key
@@ -175,11 +174,15 @@ class Obedience(QObject):
     def do_state(self, _: dict[str, Any], done: Done) -> None:
         login, till = self._shell.login, self._shell.till
         seen: dict[str, Any] = {"window": "till" if till is not None else "login" if login.isVisible() else "none"}
+        problem = self._shell.problem
+        seen["problem"] = problem.words_shown() if problem is not None else ""
+        seen["minimised"] = self._window().isMinimized()
+        seen["engine"] = "PyQt5.QtWebEngineWidgets" in sys.modules
         if till is None:
             notice = login.notice
             seen["notice"] = notice.accessibleName() if notice.isVisible() else ""
             seen["phone"], seen["button"] = login.phone.text(), login.primary.accessibleName()
-            seen["ready"] = login.primary.isEnabled()
+            seen["ready"] = login.primary.isEnabled() and login._attempt is not None
         else:
             seen["showing"] = till.showing
             seen["native"] = till.native.words_shown() if till.showing == "native" else ""
@@ -210,6 +213,8 @@ class Obedience(QObject):
         if till is None:
             done(None)
         else:
+            from PyQt5.QtWebEngineWidgets import QWebEngineScript  # noqa: PLC0415 - the program loads it, when it wants
+
             till.page.runJavaScript(wish["script"], QWebEngineScript.ScriptWorldId.ApplicationWorld, done)
 
     def do_click(self, wish: dict[str, Any], done: Done) -> None:
@@ -235,12 +240,16 @@ class Obedience(QObject):
 
         QTimer.singleShot(REPAINT_MILLISECONDS, save)
 
+    def do_minimise(self, _: dict[str, Any], done: Done) -> None:
+        self._window().showMinimized()
+        done(None)
+
     def do_close(self, _: dict[str, Any], done: Done) -> None:
         self._window().close()
         done(None)
 
     def _window(self) -> QWidget:
-        return self._shell.till or self._shell.login
+        return self._shell.problem or self._shell.till or self._shell.login
 
     def _page_widget(self) -> QWidget:
         till = self._shell.till
@@ -264,7 +273,11 @@ class Obedience(QObject):
 
 def main(address: str) -> int:
     """Run the shell as its own `main` does, with an ear at `address`."""
+    if missing := os.environ.get("SHELL_DRIVER_WITHOUT"):
+        sys.modules[missing] = None  # type: ignore[assignment]  # as if it were not installed
     if paper := os.environ.get("SHELL_DRIVER_PAPER"):
+        from shell_client.browser import window as till_window  # noqa: PLC0415 - for these tests only
+
         till_window.find_printer = lambda name: pdf_printer(Path(paper))  # noqa: ARG005 - as the real one
     if name := os.environ.get("SHELL_DRIVER_MACHINE"):
         login_window.machine_name = lambda: name

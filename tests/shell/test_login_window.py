@@ -419,14 +419,22 @@ def test_a_clock_that_is_off_is_said_and_works(till: Till, server: TillServer, u
     assert till.window.side.skew.isVisible()
 
 
-def test_a_key_store_that_failed_is_said_and_nothing_can_be_pressed(application: QApplication) -> None:
+def test_a_key_store_that_failed_is_said_and_the_button_tries_again(application: QApplication) -> None:
     window = LoginWindow(words=Words(CHINESE), code=CODE, remembered=PEOPLE, app_name=None)
     window.appear(PEOPLE)
-    window.cannot_start("the system's key store did not answer: locked")
+    window.cannot_start("no_key", "no_key_do", "the system's key store did not answer: locked")
 
     assert "读不到本机密钥，不能登录" in window.notice.accessibleName()
     assert "did not answer" in window.notice.accessibleName()
-    assert not window.primary.isEnabled()
+    tries: list[bool] = []
+    window.try_again.connect(lambda: tries.append(True))
+    press_key(window.phone, Qt.Key.Key_Escape)
+    assert window.notice.isVisible(), "a stray key took the words away"
+    click(window.primary)
+
+    assert tries == [True]
+    assert not window.notice.isVisible()
+    assert not window.primary.isEnabled(), "nobody can log in before the key is there"
     window.close()
 
 

@@ -372,6 +372,7 @@ def test_nothing_of_the_session_is_left_on_disk(start: Start, data_dir: Path) ->
         "remembered.json",
         "shell.log",
         "driver.log",
+        "fault.log",
     }
     for path in kept:
         text = path.read_text("utf-8")
