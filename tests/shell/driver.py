@@ -15,6 +15,7 @@ pages are off, to show what they stop (`tests.shell.unguarded`).
 | `click` | `selector` | clicks the middle of the first element that matches; false where none does |
 | `key` | `text` or `name` (`Return`) | types into the page |
 | `grab` | `path` | saves a picture of the window |
+| `raise` | `text` | fails as a slot of the program would that nobody thought of |
 | `minimise` | | puts the window away |
 | `close` | | closes the window, as its cross does |
 """
@@ -239,6 +240,10 @@ class Obedience(QObject):
             done(screen is not None and screen.grabWindow(window.winId()).save(wish["path"]))
 
         QTimer.singleShot(REPAINT_MILLISECONDS, save)
+
+    def do_raise(self, wish: dict[str, Any], done: Done) -> None:
+        done(None)
+        raise RuntimeError(wish["text"])
 
     def do_minimise(self, _: dict[str, Any], done: Done) -> None:
         self._window().showMinimized()

@@ -61,6 +61,9 @@ def test_the_users_file_wins_over_the_programs_and_the_environment_over_both(tmp
         ({"printer": " "}, '"printer" must be the name of a printer, 1 to 220 characters'),
         ({"printer": 1}, '"printer" must be the name of a printer, 1 to 220 characters'),
         ({"app_name": ""}, '"app_name" must be a name of 1 to 40 characters'),
+        ({"auto_update": "yes"}, '"auto_update" must be true or false'),
+        ({"version": 1.0}, '"version" must be a version such as 1.0.0'),
+        ({"version": "1.0.0 <b>"}, '"version" must be a version such as 1.0.0'),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_file_in_one_line(
@@ -74,6 +77,93 @@ def test_a_wrong_setting_is_named_with_its_file_in_one_line(
     assert line in str(caught.value)
     assert str(tmp_path / "config.json") in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_every_key_of_a_new_clients_file_is_known(tmp_path: Path) -> None:
+    config_in(
+        tmp_path,
+        api_base_url="https://till.example",
+        app_name="星河影城",
+        version="1.2.0",
+        auto_update=False,
+        log_level="INFO",
+    )
+
+    config = load_config(environ=environ(tmp_path / "data"), program_dir=tmp_path, installed=True)
+
+    assert (config.version, config.auto_update, config.api_base_url) == ("1.2.0", False, "https://till.example")
+
+
+def test_the_environment_sets_every_key_by_its_variable(tmp_path: Path) -> None:
+    told = environ(
+        tmp_path,
+        SHELL_APP_NAME="星河影城",
+        SHELL_AUTO_UPDATE="false",
+        SHELL_HEARTBEAT_SECONDS="30",
+        SHELL_LANGUAGE="en",
+        SHELL_LOG_LEVEL="debug",
+        SHELL_PRINTER="小票机",
+    )
+
+    config = load_config(environ=told, program_dir=tmp_path / "nothing")
+
+    assert (config.app_name, config.auto_update, config.heartbeat_seconds) == ("星河影城", False, 30)
+    assert (config.language, config.log_level, config.printer) == ("en", "DEBUG", "小票机")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("SHELL_AUTO_UPDATE", "perhaps", 'SHELL_AUTO_UPDATE: "auto_update" must be true or false'),
+        ("SHELL_HEARTBEAT_SECONDS", "soon", 'SHELL_HEARTBEAT_SECONDS: "heartbeat_seconds" must be a number'),
+        ("SHELL_API_BASE_URL", "http://till.example", 'SHELL_API_BASE_URL: "api_base_url" must begin with https://'),
+        ("SHELL_API_BASEURL", "x", "SHELL_API_BASEURL: unknown variable (did you mean SHELL_API_BASE_URL?)"),
+        ("SHELL_DATA_DIRS", "x", "SHELL_DATA_DIRS: unknown variable (did you mean SHELL_DATA_DIR?)"),
+    ],
+)
+def test_a_wrong_variable_is_named(tmp_path: Path, name: str, value: str, line: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(environ=environ(tmp_path, **{name: value}), program_dir=tmp_path / "nothing")
+
+    assert line in str(caught.value)
+
+
+def test_variables_of_other_programs_stand_in_no_ones_way(tmp_path: Path) -> None:
+    load_config(environ=environ(tmp_path, SHELL_SESSION_ID="1", SHELL="/bin/sh"), program_dir=tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("key", ["api_base_url", "auto_update"])
+@pytest.mark.parametrize("source", ["file", "environment"])
+def test_an_installed_client_takes_server_and_updates_from_the_machines_file_alone(
+    tmp_path: Path, key: str, source: str
+) -> None:
+    config_in(tmp_path / "program", api_base_url="https://one.example")
+    value = {"api_base_url": "https://two.example", "auto_update": False}[key]
+    variable = {"api_base_url": "https://two.example", "auto_update": "false"}[key]
+    told = environ(tmp_path / "data")
+    if source == "file":
+        config_in(tmp_path / "data", **{key: value})
+    else:
+        told[f"SHELL_{key.upper()}"] = variable
+
+    with pytest.raises(ConfigError, match=f'"{key}" is read from .*program.*config.json alone in an installed client'):
+        load_config(environ=told, program_dir=tmp_path / "program", installed=True)
+
+    assert getattr(load_config(environ=told, program_dir=tmp_path / "program"), key) == value
+
+
+def test_an_installed_client_has_no_server_that_nobody_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match='"api_base_url" is missing'):
+        load_config(environ=environ(tmp_path), program_dir=tmp_path / "program", installed=True)
+
+
+def test_an_installed_clients_user_may_choose_language_and_printer(tmp_path: Path) -> None:
+    config_in(tmp_path / "program", api_base_url="https://one.example", language="zh-hans")
+    config_in(tmp_path / "data", language="en", printer="小票机")
+
+    config = load_config(environ=environ(tmp_path / "data"), program_dir=tmp_path / "program", installed=True)
+
+    assert (config.api_base_url, config.language, config.printer) == ("https://one.example", "en", "小票机")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"language": }'])

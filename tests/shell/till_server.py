@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -55,17 +57,35 @@ class TillServer:
         class Handler(_Handler):
             till = server
 
+        self._handler = Handler
+        self.connections: set[socket.socket] = set()
         self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._httpd.daemon_threads = True
         self.port = self._httpd.server_port
         self.origin = f"http://127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=self._httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._serve()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    @contextmanager
+    def gone(self) -> Iterator[None]:
+        """Refuse every connection, and cut those there are; afterwards listen again at the same port."""
+        self._stop()
+        for connection in tuple(self.connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        yield
+        self._httpd = ThreadingHTTPServer(("127.0.0.1", self.port), self._handler)
+        self._serve()
+
+    def _serve(self) -> None:
+        self._httpd.daemon_threads = True
+        threading.Thread(target=self._httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def _stop(self) -> None:
         self._httpd.shutdown()
         self._httpd.server_close()
 
@@ -106,6 +126,17 @@ ENDED = page("已退出", head='<meta name="till-ended" content="session_revoked
 class _Handler(BaseHTTPRequestHandler):
     till: TillServer
     protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        """Let the test cut this connection."""
+        super().setup()
+        self.till.connections.add(self.request)
+
+    def finish(self) -> None:
+        """Forget the connection."""
+        self.till.connections.discard(self.request)
+        with suppress(OSError):  # cut by the test
+            super().finish()
 
     def do_GET(self) -> None:
         self._answer()
