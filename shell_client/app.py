@@ -163,7 +163,7 @@ class Shell(QObject):
     def _show_crash(self, former: FormerRun) -> None:
         details = f"{former.fault}\n\n{former.log_lines}"
         words = self.words
-        plain = words.sentences(words("crash_do"), *([f"{words('fell_order_do')}。"] if self._order else []))
+        plain = words.sentences(words("crash_do"), *([words("fell_order_do")] if self._order else []))
         page = ProblemPage(words=words, headline=words("crash"), plain=plain, details=details, button=words("go_on"))
         page.support_wanted.connect(lambda: self._save_support(page))
         page.done.connect(self._after_crash_page)
@@ -174,7 +174,8 @@ class Shell(QObject):
         self.problem = None
         if not self._ending:
             self.login.appear(self._remembered)
-            self._tell_of_fall()
+            if self._order is not None:
+                self._tell_of_fall()
 
     def _tell_of_fall(self) -> None:
         if self._former is not None:

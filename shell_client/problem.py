@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PyQt5.QtCore import QPoint, Qt, pyqtSignal
-from PyQt5.QtGui import QCloseEvent, QGuiApplication, QTextOption
+from PyQt5.QtGui import QCloseEvent, QGuiApplication, QKeyEvent, QTextOption
 from PyQt5.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from shell_client.theme import PRIMARY_HEIGHT, Button, EnterButton, label
@@ -49,8 +49,6 @@ class ProblemPage(QWidget):
             one.setFixedHeight(PRIMARY_HEIGHT)
             buttons.addWidget(one, 1)
         down.addLayout(buttons)
-        primary.setDefault(True)
-        primary.setAutoDefault(True)
         primary.setFocus()
 
     def appear(self) -> None:
@@ -69,6 +67,13 @@ class ProblemPage(QWidget):
     def words_shown(self) -> str:
         """Return all that the page says."""
         return f"{self.windowTitle()} | {self._plain.text()} | {self._details.toPlainText()}"
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Enter goes on from anywhere in the page."""
+        if event is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.close()
+        else:
+            super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Go on, however it was closed."""

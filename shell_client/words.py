@@ -77,7 +77,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "fell_do": ("数据没有丢失，可以照常登录", "Nothing is lost; log in as usual"),
     "fell_order_do": (
         "登录后打开最后一单：先看是否已付款、已出票",
-        "Log-in opens the last order: see whether it is paid and printed",
+        "See the last order first: paid? printed?",
     ),
     "disk_full": ("磁盘快满了（只剩 {megabytes} MB）", "The disk is nearly full ({megabytes} MB left)"),
     "disk_full_do": ("可以照常卖票，请联系技术人员清理", "Go on selling; have support free some space"),
