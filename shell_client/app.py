@@ -6,16 +6,12 @@ web engine.
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import logging
-import logging.handlers
 import os
-import shutil
 import signal
 import sys
 from collections.abc import MutableMapping, Sequence
-from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -39,7 +35,6 @@ from shell_client.login.remembered import Person, load_remembered, save_remember
 from shell_client.login.window import LoginWindow
 from shell_client.problem import ProblemPage
 from shell_client.qt_messages import hear_qt, tell
-from shell_client.support import write_bundle
 from shell_client.theme import STYLE, base_font
 from shell_client.words import Words, choose_language
 
@@ -92,16 +87,12 @@ class Shell(QObject):
 
     def start(self) -> None:
         """Show the log-in window, or first what the former run crashed with; the rest is loaded behind it."""
-        if self._former is not None:
-            log.warning("the former run did not end in order")
         if self._former is not None and self._former.fault:
             self._show_crash(self._former)
         else:
             self.login.appear(self._remembered)
             self._tell_of_fall()
-        QTimer.singleShot(0, self._prepare)
-        self._disk.start(LOW_DISK_SECONDS * 1000)
-        self._look_at_disk()
+        QTimer.singleShot(0, self._begin)
 
     def quit(self) -> None:
         """End the program, logged out where someone was logged in."""
@@ -126,6 +117,14 @@ class Shell(QObject):
         log.info("a second start: the window comes forward")
 
     # What is loaded behind the log-in window
+
+    def _begin(self) -> None:
+        _keep_log(self._config)
+        if self._former is not None:
+            log.warning("the former run did not end in order")
+        self._prepare()
+        self._disk.start(LOW_DISK_SECONDS * 1000)
+        self._look_at_disk()
 
     def _prepare(self) -> None:
         config, language = self._config, self.words.language
@@ -184,6 +183,8 @@ class Shell(QObject):
     # Support, and a disk that fills
 
     def _save_support(self, window: QWidget) -> None:
+        from shell_client.support import write_bundle  # noqa: PLC0415 - seldom wanted
+
         config, client = self._config, self._client
         try:
             path = write_bundle(
@@ -276,10 +277,9 @@ class Shell(QObject):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the shell; return 0, or 2 where it could not start (one line says why)."""
-    options = _options(sys.argv[1:] if arguments is None else arguments)
-    program_dir = _program_dir()
-    if options.support_bundle:
-        return _bundle_without_windows(program_dir)
+    told = sys.argv[1:] if arguments is None else arguments
+    if told and _wants_bundle(told):
+        return _bundle_without_windows(_program_dir())
     try:
         application, shell = build(os.environ)
     except AlreadyRunning as running:
@@ -339,17 +339,21 @@ def _application() -> QApplication:
     return application
 
 
-def _options(arguments: Sequence[str]) -> argparse.Namespace:
+def _wants_bundle(arguments: Sequence[str]) -> bool:
+    import argparse  # noqa: PLC0415 - a till is started without arguments
+
     parser = argparse.ArgumentParser(prog="cinema-till", description="The box office of a cinema.")
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument(
         "--support-bundle", action="store_true", help="write what support needs to see, without secrets, and end"
     )
-    return parser.parse_args(arguments)
+    return bool(parser.parse_args(arguments).support_bundle)
 
 
 def _bundle_without_windows(program_dir: Path) -> int:
     """Write the bundle where the program itself does not start; its settings may be what is wrong."""
+    from shell_client.support import write_bundle  # noqa: PLC0415 - seldom wanted
+
     data_dir, own_data_dir = choose_data_dir(os.environ)
     problem = None
     try:
@@ -375,26 +379,31 @@ def _program_dir() -> Path:
 
 
 def _start_log(config: Config) -> None:
+    """Log to the console, where there is one: a windowed program on Windows has none."""
     logging.raiseExceptions = False  # a line that a full disk did not take must not become a trace on the console
-    handlers: list[logging.Handler] = []
-    if sys.stderr is not None:  # a windowed program on Windows has none
-        handlers.append(logging.StreamHandler())
-    full = None
-    try:
-        file = config.data_dir / "shell.log"
-        handlers.append(logging.handlers.RotatingFileHandler(file, maxBytes=1_000_000, backupCount=3, encoding="utf-8"))
-    except OSError as error:
-        if error.errno not in (ENOSPC, EDQUOT):
-            raise ConfigError(f"{config.data_dir}: nothing can be kept there ({error.strerror})") from error
-        full = error
     form = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    handlers: list[logging.Handler] = [logging.NullHandler() if sys.stderr is None else logging.StreamHandler()]
     logging.basicConfig(level=config.log_level, format=form, handlers=handlers)
     logging.getLogger("urllib3").setLevel(logging.WARNING)
-    if full is not None:
-        log.warning("no log is kept: %s", full)
+
+
+def _keep_log(config: Config) -> None:
+    """Log to a file too; without one, on a full disk say, the till sells all the same."""
+    from logging.handlers import RotatingFileHandler  # noqa: PLC0415 - slow to load: the window is shown before it
+
+    root = logging.getLogger()
+    try:
+        file = RotatingFileHandler(config.data_dir / "shell.log", maxBytes=1_000_000, backupCount=3, encoding="utf-8")
+    except OSError as error:
+        log.warning("no log is kept: %s", error)
+        return
+    file.setFormatter(root.handlers[0].formatter)
+    root.addHandler(file)
 
 
 def _free_bytes(folder: Path) -> int | None:
+    import shutil  # noqa: PLC0415 - slow to load, and not needed to show a window
+
     try:
         return shutil.disk_usage(folder).free
     except OSError:
@@ -422,6 +431,8 @@ def _cannot_start(line: str, what_to_do: str) -> int:
 
 
 def _bundle_for_page(page: ProblemPage, words: Words) -> None:
+    from shell_client.support import write_bundle  # noqa: PLC0415 - seldom wanted
+
     data_dir, own_data_dir = choose_data_dir(os.environ)
     try:
         path = write_bundle(data_dir=data_dir, own_data_dir=own_data_dir, program_dir=_program_dir(), more={})

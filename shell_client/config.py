@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from platformdirs import user_data_path
-
 FILE_NAME = "config.json"
 LANGUAGES = ("zh-hans", "en")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -100,6 +98,8 @@ def choose_data_dir(environ: Mapping[str, str]) -> tuple[Path, bool]:
     chosen = environ.get(DATA_DIR_VARIABLE, "").strip()
     if chosen:
         return Path(chosen).expanduser().resolve(), True
+    from platformdirs import user_data_path  # noqa: PLC0415 - slow to load, and not always needed
+
     return user_data_path("cinema-till", appauthor=False), False
 
 

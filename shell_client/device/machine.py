@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import platform
 import re
-import subprocess
+import secrets
 import sys
-import uuid
 from pathlib import Path
 
 OWN_ID_FILE = "machine-id"
@@ -71,6 +70,8 @@ def _windows_id() -> str | None:
 
 
 def _mac_id() -> str | None:
+    import subprocess  # noqa: PLC0415 - on a Mac only
+
     command = ["/usr/sbin/ioreg", "-rd1", "-c", "IOPlatformExpertDevice"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
@@ -88,7 +89,7 @@ def _kept_id(data_dir: Path) -> str | None:
 
 
 def _make_id(data_dir: Path) -> str:
-    made = uuid.uuid4().hex
+    made = secrets.token_hex(16)
     data_dir.mkdir(parents=True, exist_ok=True)
     (data_dir / OWN_ID_FILE).write_text(made + "\n", "utf-8")
     return made
