@@ -119,7 +119,22 @@ class TillPage(QWebEnginePage):
 
     def chooseFiles(self, mode: QWebEnginePage.FileSelectionMode, old: object, accepted: object) -> list[str]:
         """Give the page no files."""
+        log.warning("a page asked for a file")
         return []
+
+    def javaScriptAlert(self, origin: QUrl, text: str | None) -> None:
+        """Show no dialog of a page: it would hold the till up, and could look like the shell's own."""
+        log.warning("a page's alert was refused")
+
+    def javaScriptConfirm(self, origin: QUrl, text: str | None) -> bool:
+        """Show no dialog, and say no."""
+        log.warning("a page's question was refused")
+        return False
+
+    def javaScriptPrompt(self, origin: QUrl, text: str | None, default: str | None) -> tuple[bool, str]:
+        """Show no dialog that could ask for a PIN."""
+        log.warning("a page's question was refused")
+        return False, ""
 
     def javaScriptConsoleMessage(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from typing import Any, Self
 
 BLOB_WORKER = """new Worker(URL.createObjectURL(new Blob(["SCRIPT"])))"""
 
@@ -43,6 +43,15 @@ ATTACKS = {
         peer.createDataChannel('x');
         peer.createOffer().then(function (offer) { peer.setLocalDescription(offer); });
         } catch (error) { document.title = 'NAME failed'; }</script>""",
+    "another_host": """<script>fetch('http://NAMED/another_host', {mode: 'no-cors'}).catch(function () {
+        document.title = 'NAME failed'; })</script>""",
+    "peer_connection_of_a_frame": """<iframe id="f"></iframe><script>
+        var peer = new f.contentWindow.RTCPeerConnection({iceServers: [{urls: 'stun:HOST'},
+            {urls: 'turn:NAMED?transport=tcp', username: 'u', credential: 'c'}]});
+        peer.onicegatheringstatechange = function () {
+            if (peer.iceGatheringState === 'complete') { document.title = 'NAME failed'; } };
+        peer.createDataChannel('x');
+        peer.createOffer().then(function (offer) { peer.setLocalDescription(offer); });</script>""",
     "web_socket": "<script>new WebSocket('WS').onerror = function () { document.title = 'NAME failed'; }</script>",
     "web_socket_of_a_worker": f"""<script>{
         BLOB_WORKER.replace("SCRIPT", "new WebSocket('WS').onerror = function () { postMessage(1); }")
@@ -50,7 +59,9 @@ ATTACKS = {
     "web_socket_of_a_frame": """<iframe id="f" srcdoc="x"></iframe><script>
         new f.contentWindow.WebSocket('WS').onerror = function () { document.title = 'NAME failed'; }</script>""",
 }
-"""The body of each page; `THERE`, `WS`, `HOST` stand for the stranger, `NAME` for the key, `#go` is pressed."""
+"""The body of each page; `THERE`, `WS`, `HOST`, `NAMED` are the stranger's, `NAME` for the key; `#go` is pressed."""
+
+PEER_ATTACKS = ("peer_connection", "peer_connection_of_a_frame")
 
 
 class Stranger:
@@ -67,6 +78,9 @@ class Stranger:
             def do_POST(self) -> None:
                 self._answer()
 
+            def do_OPTIONS(self) -> None:
+                self._answer()
+
             def _answer(self) -> None:
                 stranger.asked.append(self.path)
                 length = int(self.headers.get("Content-Length") or 0)
@@ -75,9 +89,15 @@ class Stranger:
                 self.send_response(200)
                 self.send_header("Content-Type", "text/html")
                 self.send_header("Access-Control-Allow-Origin", "*")
+                self.send_header("Access-Control-Allow-Headers", "Authorization")
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
+
+            def send_error(self, *_: Any) -> None:
+                """Remember what came and was no HTTP at all."""
+                if stranger.aimed_by in PEER_ATTACKS:
+                    stranger.asked.append(f"/{stranger.aimed_by}")
 
             def log_message(self, *_: object) -> None:
                 """Say nothing: the test shows what matters."""
@@ -85,7 +105,7 @@ class Stranger:
         self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._httpd.daemon_threads = True
         self.port = self._httpd.server_port
-        self._aimed_by = ""
+        self.aimed_by = ""
         self._datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._datagrams.bind(("127.0.0.1", self.port))
         self._threads = (
@@ -109,19 +129,22 @@ class Stranger:
                 self._datagrams.recv(2048)
             except OSError:
                 return
-            self.asked.append(f"/{self._aimed_by}")
+            if self.aimed_by in PEER_ATTACKS:  # a late one of a page before is none of the others
+                self.asked.append(f"/{self.aimed_by}")
 
     def page_of(self, attack: str) -> str:
         """Return the body of an attack's page that aims at this server."""
-        self._aimed_by = attack
+        self.aimed_by = attack
         host = f"127.0.0.1:{self.port}"
+        addresses = {
+            "NAMED": f"localhost:{self.port}",
+            "NAME": attack,
+            "THERE": f"http://{host}/{attack}",
+            "WS": f"ws://{host}/{attack}",
+            "HOST": host,
+        }
         body = ATTACKS[attack]
-        for word, address in (
-            ("NAME", attack),
-            ("THERE", f"http://{host}/{attack}"),
-            ("WS", f"ws://{host}/{attack}"),
-            ("HOST", host),
-        ):
+        for word, address in addresses.items():
             body = body.replace(word, address)
         return body
 
