@@ -249,6 +249,20 @@ def bury(sessions: dict[ObjectId, str]) -> None:
     tombstones.DEBTS.add(sessions)
 
 
+def expect_no_more(user: dict[str, Any]) -> None:
+    """Forget what was kept for the next log-in of `user` on this machine: a name and a phone that nobody needs there.
+
+    Where Redis is away it goes by itself within a week; MongoDB lets no such log-in in meanwhile.
+    """
+    server = reachable()
+    if server is None:
+        return
+    try:
+        server.delete(returning.redis_key(user["phone"], user["device"]["keyThumbprint"]))
+    except RedisError as error:
+        RUN.forget(error)
+
+
 def expect(user: dict[str, Any], *, session: ObjectId) -> None:
     """Let the next log-in of `user` on this machine find it without MongoDB; `session` is the one that it has now."""
     server = reachable()

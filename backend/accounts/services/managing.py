@@ -10,7 +10,7 @@ from django.contrib.auth.hashers import make_password
 from django.utils.translation import gettext_lazy as _
 from pymongo.errors import DuplicateKeyError
 
-from backend.accounts import sessions
+from backend.accounts import replay, sessions
 from backend.accounts.binding_documents import SPENT
 from backend.accounts.errors import DeviceBound, NotYours, OtherPolicy, PhoneTaken
 from backend.accounts.models import AccountState, BindingPolicy
@@ -127,6 +127,7 @@ def unbind_device(user: ObjectId, *, reason: str, by: Actor | None, now: datetim
             {"$set": {"state": "revoked", "revokedAt": now, "revokedBy": by.name if by else "", "reason": reason}},
         )
     if device is not None and unbound:
+        replay.expect_no_more(document)
         shown = {"machineCode": device["machineCode"], "key": device["keyThumbprint"]}
         note_account("device_unbound", document, by=by, now=now, before=shown, reason=reason)
 

@@ -9,6 +9,7 @@ from bson import ObjectId
 from django.core.management import call_command
 
 from backend.accounts.services import entering
+from backend.accounts.services.managing import unbind_device
 from backend.core import clock
 from backend.core.mongo import collection
 from tests.backend.accounts.state import redis
@@ -233,3 +234,12 @@ def test_of_several_that_stand_as_live_the_sweeper_leaves_the_accounts_own(till:
 
     assert sorted(live_sessions()) == sorted([own, account(other)["session"]])
     assert till.get(SESSION).status_code == 200
+
+
+def test_nothing_of_a_person_stays_with_a_machine_that_is_taken_away(till: Till) -> None:
+    assert redis().keys("returning:*")
+
+    unbind_device(account(till)["_id"], reason="left", by=None, now=clock.now())
+
+    assert not redis().keys("returning:*")
+    assert till.try_log_in().status_code == 401
