@@ -64,7 +64,8 @@ class Shell(QObject):
         super().__init__()
         self._config = config
         self._former = former
-        self._order = last_order(config.data_dir) if former is not None else None
+        self._order = last_order(config.data_dir)
+        self._keeps_order = False
         self.words = Words(choose_language(config.language))
         self._remembered = load_remembered(config.data_dir)
         self._background = Background()
@@ -100,11 +101,16 @@ class Shell(QObject):
             self._leave_till(True)
             return
         self._ending = True
-        forget_order(self._config.data_dir)
+        if not self._keeps_order:  # the person has seen what became of it
+            forget_order(self._config.data_dir)
         if self._client is not None:
             self._client.stop()
         self._background.stop()
         QApplication.quit()
+
+    def system_ends(self) -> None:
+        """Keep the last order, though the program ends in order: nobody may have seen what became of it."""
+        self._keeps_order = True
 
     def come_forward(self) -> None:
         """Show the window that the person works in, before all others."""
@@ -177,7 +183,7 @@ class Shell(QObject):
                 self._tell_of_fall()
 
     def _tell_of_fall(self) -> None:
-        if self._former is not None:
+        if self._former is not None or self._order is not None:
             self.login.tell(Notice("wait", "fell", "fell_order_do" if self._order else "fell_do"))
 
     # Support, and a disk that fills
@@ -443,7 +449,11 @@ def _bundle_for_page(page: ProblemPage, words: Words) -> None:
 
 
 def _quit_on_signals(shell: Shell, application: QApplication) -> None:
-    def leave(_number: int, _frame: FrameType | None) -> None:
+    application.commitDataRequest.connect(lambda _session: shell.system_ends())  # Windows logs off or shuts down
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGTERM:
+            shell.system_ends()
         shell.quit()
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -15,6 +15,7 @@ pages are off, to show what they stop (`tests.shell.unguarded`).
 | `click` | `selector` | clicks the middle of the first element that matches; false where none does |
 | `key` | `text` or `name` (`Return`) | types into the page |
 | `grab` | `path` | saves a picture of the window |
+| `menu` | `text` | chooses this entry of the window's menu; false where there is none |
 | `raise` | `text` | fails as a slot of the program would that nobody thought of |
 | `minimise` | | puts the window away |
 | `close` | | closes the window, as its cross does |
@@ -36,7 +37,7 @@ from typing import Any, Self
 
 from PyQt5.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QMouseEvent
-from PyQt5.QtWidgets import QApplication, QPushButton, QWidget
+from PyQt5.QtWidgets import QAction, QApplication, QPushButton, QWidget
 
 from shell_client import app as program
 from shell_client.app import Shell
@@ -240,6 +241,12 @@ class Obedience(QObject):
             done(screen is not None and screen.grabWindow(window.winId()).save(wish["path"]))
 
         QTimer.singleShot(REPAINT_MILLISECONDS, save)
+
+    def do_menu(self, wish: dict[str, Any], done: Done) -> None:
+        action = next((one for one in self._window().findChildren(QAction) if one.text() == wish["text"]), None)
+        if action is not None:
+            action.trigger()
+        done(action is not None)
 
     def do_raise(self, wish: dict[str, Any], done: Done) -> None:
         done(None)

@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from django.urls import reverse
 
+from shell_client.browser.window import _PAYMENT
 from shell_client.faults import Run
 from shell_client.kept import keep
 from shell_client.last_order import begin_payment, forget_order, last_order
@@ -81,6 +83,36 @@ def test_after_a_power_cut_in_a_payment_the_till_opens_on_that_order(
     assert shell.process.wait(10) == 0
     assert last_order(data_dir) is None, "an orderly end leaves nothing to go back to"
     assert not (data_dir / "run.json").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_only_a_person_who_ends_the_program_has_seen_the_order(
+    start: Start, data_dir: Path, number: signal.Signals
+) -> None:
+    begin_payment(data_dir, ORDER)
+    shell = start()
+    shell.wait_for(lambda state: state.get("ready"))
+
+    kill(shell, number)
+
+    assert last_order(data_dir) == (ORDER if number == signal.SIGTERM else None)
+    assert not (data_dir / "run.json").exists()
+
+
+@pytest.mark.parametrize("window", ["login", "till"])
+def test_the_support_file_is_in_the_menu_of_every_window(start: Start, data_dir: Path, window: str) -> None:
+    shell = start()
+    if window == "till":
+        log_in(shell)
+    shell.wait_for(lambda state: state["window"] == window)
+
+    assert shell.do("menu", text="存支持文件")
+
+    state = shell.wait_for(lambda state: state["problem"])
+    (bundle,) = (data_dir / "support").glob("*.zip")
+    assert str(bundle) in state["problem"]
+    shell.press("继续")
+    assert shell.wait_for(lambda state: not state["problem"])["window"] == window
 
 
 def test_a_crash_of_the_program_is_shown_at_the_next_start(start: Start, data_dir: Path) -> None:
@@ -200,6 +232,14 @@ def test_an_order_is_kept_until_it_is_forgotten(tmp_path: Path) -> None:
 
     forget_order(tmp_path)
     assert last_order(tmp_path) is None
+
+
+def test_the_servers_own_addresses_are_the_ones_that_the_shell_knows() -> None:
+    payment = _PAYMENT.fullmatch(reverse("screens:pay", args=[ORDER]))
+
+    assert payment is not None
+    assert payment[1] == ORDER
+    assert reverse("screens:order", args=[ORDER]) == f"/till/orders/{ORDER}/"
 
 
 SECRETS = (

@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PyQt5.QtWidgets import QApplication
 
+from shell_client import app, instance
+from shell_client.config import Config
+from shell_client.instance import Instance
 from tests.shell.driver import ShellDriver
 from tests.shell.till_server import TillServer
 
@@ -60,6 +64,66 @@ def test_a_second_start_brings_the_first_window_forward_and_ends(start: Start, d
     assert "does not answer" not in second.stderr
     assert not shell.wait_for(lambda state: not state["minimised"])["minimised"]
     assert "the window comes forward" in (data_dir / "shell.log").read_text("utf-8")
+
+
+def test_a_first_one_that_hangs_is_not_waited_for_for_ever(
+    application: QApplication, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instance, "ANSWER_MILLISECONDS", 50)
+    first, second = Instance(data_dir), Instance(data_dir)
+    assert first.be_first()
+
+    assert not second.be_first()
+    assert not second.call_first(), "nobody runs the first one's events"
+
+    first.end()
+    assert second.be_first()
+    second.end()
+
+
+def test_a_nearly_full_disk_is_said_and_stops_nobody(
+    application: QApplication, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = app.Shell(config=Config(data_dir=data_dir, own_data_dir=True, language="en"))
+    shell.login.show()
+    shell._look_at_disk()
+    before = shell.login.notice.isVisible()
+    monkeypatch.setattr(app, "LOW_DISK_BYTES", 10**18)
+    shell._look_at_disk()
+
+    assert not before
+    assert "The disk is nearly full" in shell.login.notice.accessibleName()
+    shell.login.hide()
+    shell._background.stop()
+
+
+INSTALLED = """
+import os, sys
+sys.frozen, sys.executable = True, {executable!r}
+from PyQt5.QtCore import QTimer
+from shell_client import app
+running = app._application()
+def look():
+    (page,) = [one for one in running.topLevelWidgets() if one.isVisible()]
+    print(page.words_shown())
+    page.close()
+QTimer.singleShot(100, look)
+sys.exit(app.main([]))
+"""
+
+
+def test_an_installed_client_that_cannot_start_says_so_on_a_page(tmp_path: Path) -> None:
+    script = INSTALLED.format(executable=str(tmp_path / "till.exe"))
+    told = {**os.environ, "SHELL_DATA_DIR": str(tmp_path / "data"), "QT_QPA_PLATFORM": "offscreen", "LANG": "C"}
+
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env=told, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+    )
+
+    line = f'{tmp_path}/config.json: "api_base_url" is missing'
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stdout.strip() == f"程序不能启动 | 设置有错。请把下面这一行告诉技术人员，改好后重新打开。 | {line}"
+    assert f"shell: {line}" in ended.stderr
 
 
 def test_without_the_engine_the_window_says_so_and_nobody_logs_in(start: Start, data_dir: Path) -> None:
