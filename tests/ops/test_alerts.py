@@ -9,7 +9,14 @@ import pytest
 import yaml
 
 from backend.devtools.children import program
-from tests.ops.test_watching import OF_EXPORTERS, OF_PROMETHEUS, exported_by_the_application, metrics_of
+from tests.ops.test_watching import (
+    OF_EXPORTERS,
+    OF_PROMETHEUS,
+    SERVICES,
+    exported_by_the_application,
+    jobs,
+    metrics_of,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = sorted((ROOT / "docker" / "prometheus" / "rules").glob("*.yml"))
@@ -92,3 +99,15 @@ def test_no_page_is_left_of_an_alert_that_is_gone() -> None:
     pages = {path.name for path in (ROOT / "docs" / "runbooks").glob("*.md")}
     wanted = {Path(alert["annotations"]["runbook"]).name for alert in ALERTS.values()}
     assert pages == wanted | {name.replace(".md", ".en.md") for name in wanted}
+
+
+def test_of_each_service_that_is_found_by_its_name_as_many_are_wanted_as_the_compose_file_has() -> None:
+    asked = {name for job in jobs().values() for found in job.get("dns_sd_configs", []) for name in found["names"]}
+    wanted = {name: SERVICES[name].get("deploy", {}).get("replicas", 1) for name in asked}
+    missing = re.search(
+        r'count\(up\{job="till", machine=""\} == 1\) or vector\(0\)\) < (\d+)', ALERTS["TillMissing"]["expr"]
+    )
+    absent = set(re.findall(r'absent\(up\{job="(\w+)"\}\)', ALERTS["TargetDown"]["expr"]))
+    assert missing is not None
+    assert wanted == {"till": int(missing[1]), "office": 1}
+    assert asked <= absent
