@@ -1,5 +1,6 @@
 """The doors of managing: accounts, bindings, sessions and logs."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -65,6 +66,10 @@ def _text_filters(request: HttpRequest, names: tuple[str, ...]) -> dict[str, Any
     return wanted
 
 
+def _each_once(cinemas: Iterable[str]) -> list[ObjectId]:
+    return [ObjectId(cinema) for cinema in dict.fromkeys(cinemas)]
+
+
 class UsersView(ManagingAPIView):
     """`users`."""
 
@@ -90,7 +95,7 @@ class UsersView(ManagingAPIView):
             phone=required_phone(wanted.phone),
             name=wanted.name,
             role=wanted.role,
-            cinemas=[ObjectId(cinema) for cinema in wanted.cinemas],
+            cinemas=_each_once(wanted.cinemas),
             binding_policy=wanted.binding_policy or "",
             by=request.actor,
             now=clock.now(),
@@ -112,7 +117,7 @@ class UserView(ManagingAPIView):
         wanted = parse(django_request(request), UserChange)
         changes = {name: value for name in CHANGES if (value := getattr(wanted, CHANGES[name])) is not msgspec.UNSET}
         if "cinemas" in changes:
-            changes["cinemas"] = [ObjectId(cinema) for cinema in changes["cinemas"]]
+            changes["cinemas"] = _each_once(changes["cinemas"])
         managing.change_account(object_id(user), changes=changes, by=request.actor, now=clock.now())
         return json_answer(managed_user(_visible_user(user, request.actor)))
 

@@ -75,6 +75,14 @@ def test_a_manager_gives_no_cinema_that_is_not_his(managing, cinema):
     assert managing.post(USERS, new(cinema, **both)).status_code == 403
 
 
+def test_a_cinema_that_is_named_twice_is_kept_once(managing, cinema):
+    twice = [str(cinema["_id"])] * 2
+
+    made = managing.post(USERS, new(cinema, cinemas=twice)).json()
+    assert made["cinemas"] == twice[:1]
+    assert managing.patch(f"{USERS}/{made['id']}", {"cinemas": twice}).json()["cinemas"] == twice[:1]
+
+
 def test_a_chain_manager_names_no_cinema_that_does_not_exist(cinema, make_till):
     chain = make_till(make_staff("chain_manager")).log_in()
 
