@@ -113,6 +113,9 @@ holds = counter(
 # --- The sweeper ----------------------------------------------------------------------------------
 swept = Gauge("cinema_sweep_timestamp_seconds", "When the sweeper last finished a round.")
 queue_ages = Gauge("cinema_queue_age_seconds", "How long the oldest waits of what the sweeper is to end.", ["queue"])
+maintenance = Gauge(
+    "cinema_maintenance_seconds", "How long maintenance has kept everybody waiting; 0 where all are served."
+)
 
 log_ins_of_one_address = Gauge(
     "cinema_log_ins_of_one_private_address_ratio",

@@ -153,3 +153,4 @@ def test_the_sweeper_says_on_a_port_of_its_own_when_it_last_ended_a_round(db):
     assert '\ncinema_queue_age_seconds{queue="lapsed_holds"} 0.0\n' in text
     assert '\ncinema_queue_age_seconds{queue="unfreed_seats"} 0.0\n' in text
     assert "\ncinema_log_ins_of_one_private_address_ratio 0.0\n" in text
+    assert "\ncinema_maintenance_seconds 0.0\n" in text

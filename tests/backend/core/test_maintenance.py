@@ -1,6 +1,7 @@
 """Maintenance: everybody is told, in the way that he understands, within a second; health and figures stay."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from django.db import connection, connections
 from django.test import Client
 from pymongo.errors import AutoReconnect
 
-from backend.core import clock, serving
+from backend.core import clock, metrics, serving
 from backend.core.mongo import client, collection
 from tests.factories import make_showtime, make_staff
 
@@ -150,3 +151,16 @@ def test_nor_where_nobody_can_tell_which_it_is(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.undo()
     assert collection("users").find_one() is None
+
+
+def test_the_sweepers_figure_says_how_long_it_lasts_and_when_it_is_over(maintenance: None) -> None:
+    serving.control(client()).update_one({}, {"$set": {"maintenance.since": clock.now() - timedelta(hours=1)}})
+    serving.forget()
+
+    call_command("sweep", "--once")
+    lasted = metrics.maintenance.collect()
+    call_command("maintenance", "off")
+    call_command("sweep", "--once")
+
+    assert [3600 <= sample.value < 3700 for metric in lasted for sample in metric.samples] == [True]
+    assert [sample.value for metric in metrics.maintenance.collect() for sample in metric.samples] == [0]

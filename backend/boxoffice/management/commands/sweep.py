@@ -70,9 +70,12 @@ class Command(BaseCommand):
 
     def _round(self) -> Swept:
         """Sweep once. In maintenance nothing is touched: a restore reads what is here."""
-        if serving.follow().maintenance is not None:
+        maintenance = serving.follow().maintenance
+        if maintenance is not None:
+            metrics.maintenance.set((clock.now() - maintenance.since).total_seconds())
             metrics.swept.set(clock.now().timestamp())  # it is not stuck
             return Swept()
+        metrics.maintenance.set(0)
         swept = sweep(now=clock.now())
         end_superseded(clock.now())
         bury_again(clock.now())
