@@ -125,6 +125,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "print_failed": ("打印失败，票可能没有打全。", "Printing failed; tickets may be missing."),
     "print_busy": ("上一次打印还没结束，这次没打。", "The last print is still running; this one was not made."),
     "print_kept": ("订单已保存，可在“订单”里重新打印。", "The sale is kept; print it again from Orders."),
+    "file_saved": ("文件已存到 {path}", "Saved as {path}"),
+    "file_not_saved": (
+        "文件没有保存：只能下载 PDF、CSV 和 Excel",
+        "Not saved: only PDF, CSV and Excel can be downloaded",
+    ),
     "understood": ("知道了", "OK"),
     "crashed": ("页面多次出错，已停止", "The page failed several times"),
     "crashed_do": (

@@ -10,13 +10,13 @@ from PyQt5 import sip
 from PyQt5.QtCore import QObject, QUrl, pyqtSignal
 from PyQt5.QtWebEngineWidgets import (
     QWebEngineCertificateError,
-    QWebEngineDownloadItem,
     QWebEnginePage,
     QWebEngineProfile,
     QWebEngineScript,
     QWebEngineSettings,
 )
 
+from shell_client.browser.downloads import Downloads
 from shell_client.browser.interceptor import OneOrigin
 from shell_client.browser.origin import Origin
 from shell_client.browser.scripts import ENDED, REFUSED, STATE, new_sign, page_scripts
@@ -31,7 +31,8 @@ def make_profile(*, origin: Origin, language: str) -> QWebEngineProfile:
     profile.setUrlRequestInterceptor(profile.interceptor)  # type: ignore[attr-defined]
     profile.setHttpAcceptLanguage(language)
     profile.setSpellCheckEnabled(False)
-    profile.downloadRequested.connect(_refuse_download)
+    profile.downloads = Downloads(origin=origin)  # type: ignore[attr-defined]
+    profile.downloadRequested.connect(profile.downloads.take)  # type: ignore[attr-defined]
     settings, scripts = profile.settings(), profile.scripts()
     if settings is None or scripts is None:
         raise RuntimeError("the engine gave no profile")
@@ -62,11 +63,6 @@ def make_profile(*, origin: Origin, language: str) -> QWebEngineProfile:
     for script in page_scripts(profile.sign):  # type: ignore[attr-defined]
         scripts.insert(script)
     return profile
-
-
-def _refuse_download(item: QWebEngineDownloadItem) -> None:
-    log.warning("a download was refused: %s", item.mimeType())
-    item.cancel()
 
 
 class TillPage(QWebEnginePage):

@@ -94,13 +94,13 @@ class TillWindow(QWidget):
         self._printer.not_printed.connect(self._not_printed)
         self._profile = make_profile(origin=self._origin, language=words.language)
         self._profile.interceptor.posting = self._posting  # type: ignore[attr-defined]
+        self._profile.downloads.saved.connect(self._file_saved)  # type: ignore[attr-defined]
+        self._profile.downloads.not_saved.connect(self._file_not_saved)  # type: ignore[attr-defined]
         self.page = self._make_page()
-        self.view = QWebEngineView()
-        self.view.setPage(self.page)
-        self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.view.customContextMenuRequested.connect(self._show_menu)
+        self.view = self._make_view()
         self.native = NativePage()
         self.strip = Strip()
+        self.file_strip = Strip()
         self.print_strip = Strip()  # of its own: a heartbeat that is well again takes the other away
         self._printer.started.connect(self.print_strip.hide)
         self._stack = QStackedWidget()
@@ -109,8 +109,8 @@ class TillWindow(QWidget):
         down = QVBoxLayout(self)
         down.setContentsMargins(0, 0, 0, 0)
         down.setSpacing(0)
-        down.addWidget(self.strip)
-        down.addWidget(self.print_strip)
+        for strip in (self.strip, self.print_strip, self.file_strip):
+            down.addWidget(strip)
         down.addWidget(self._stack, 1)
         self._menu = self._make_menu()
 
@@ -152,6 +152,14 @@ class TillWindow(QWidget):
         return "screens" if self._stack.currentWidget() is self.view else "native"
 
     # Opening the screens
+
+    def _make_view(self) -> QWebEngineView:
+        view = QWebEngineView()
+        view.setPage(self.page)
+        view.setAcceptDrops(False)  # a file that is dropped on a page is the page's to read
+        view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        view.customContextMenuRequested.connect(self._show_menu)
+        return view
 
     def _make_page(self) -> TillPage:
         page = TillPage(self._profile, origin=self._origin)
@@ -272,6 +280,7 @@ class TillWindow(QWidget):
         self._retry.stop()
         self.strip.hide()
         self.print_strip.hide()
+        self.file_strip.hide()
         self.page.triggerAction(QWebEnginePage.WebAction.Stop)
         reason = str(refused.body.get("reason", ""))
         why = f"why_{reason}"
@@ -292,7 +301,25 @@ class TillWindow(QWidget):
             self.print_strip.say(text, action=(self._words("understood"), self._print_understood))
 
     def _print_understood(self) -> None:
-        self.print_strip.hide()
+        self._understood(self.print_strip)
+
+    # Files
+
+    def _file_saved(self, path: str) -> None:
+        self._say_of_file(self._words("file_saved", path=path))
+
+    def _file_not_saved(self) -> None:
+        self._say_of_file(self._words("file_not_saved"))
+
+    def _say_of_file(self, text: str) -> None:
+        if not self._over:
+            self.file_strip.say(text, action=(self._words("understood"), self._file_understood))
+
+    def _file_understood(self) -> None:
+        self._understood(self.file_strip)
+
+    def _understood(self, strip: Strip) -> None:
+        strip.hide()
         (self.view if self.showing == "screens" else self.native).setFocus()  # the keys belong to the sale again
 
     # No connection

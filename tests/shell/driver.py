@@ -17,6 +17,7 @@ pages are off, to show what they stop (`tests.shell.unguarded`).
 | `grab` | `path` | saves a picture of the window |
 | `menu` | `text` | chooses this entry of the window's menu; false where there is none |
 | `raise` | `text` | fails as a slot of the program would that nobody thought of |
+| `drop` | `path` | drops this file on the page; false where the view does not take it |
 | `minimise` | | puts the window away |
 | `close` | | closes the window, as its cross does |
 """
@@ -35,8 +36,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from PyQt5.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QTimer, pyqtSignal
-from PyQt5.QtGui import QMouseEvent
+from PyQt5.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, Qt, QTimer, QUrl, pyqtSignal
+from PyQt5.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QMouseEvent
 from PyQt5.QtWidgets import QAction, QApplication, QPushButton, QWidget
 
 from shell_client import app as program
@@ -189,6 +190,7 @@ class Obedience(QObject):
             seen["showing"] = till.showing
             seen["native"] = till.native.words_shown() if till.showing == "native" else ""
             seen["strip"] = till.strip._words.text() if till.strip.isVisible() else ""
+            seen["file"] = till.file_strip._words.text() if till.file_strip.isVisible() else ""
             seen["print"] = till.print_strip._words.text() if till.print_strip.isVisible() else ""
             seen["url"], seen["title"] = till.page.url().toString(), till.page.title()
             seen["renderer"] = till.page.renderProcessPid()
@@ -251,6 +253,19 @@ class Obedience(QObject):
     def do_raise(self, wish: dict[str, Any], done: Done) -> None:
         done(None)
         raise RuntimeError(wish["text"])
+
+    def do_drop(self, wish: dict[str, Any], done: Done) -> None:
+        till = self._shell.till
+        assert till is not None
+        file = QMimeData()
+        file.setUrls([QUrl.fromLocalFile(wish["path"])])
+        at, copy = till.view.rect().center(), Qt.DropAction.CopyAction
+        held = (file, LEFT, Qt.KeyboardModifier.NoModifier)
+        enters, drops = QDragEnterEvent(at, copy, *held), QDropEvent(QPointF(at), copy, *held)
+        for event in (enters, QDragMoveEvent(at, copy, *held), drops):
+            event.setAccepted(False)
+            QApplication.sendEvent(till.view, event)
+        done(enters.isAccepted())
 
     def do_minimise(self, _: dict[str, Any], done: Done) -> None:
         self._window().showMinimized()

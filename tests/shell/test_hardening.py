@@ -52,10 +52,11 @@ class Till:
     def answer(self, name: str, script: str) -> Any:
         """Run `script` as a page's own, which calls `done(value)`, and return that value."""
         body = f"<script>function done(value) {{ document.title = 'is ' + JSON.stringify(value); }}\n{script}</script>"
-        self.show(name, body, until=lambda: self._title_of(name).startswith("is "))
+        self.show(name, body, until=lambda: self.title_of(name).startswith("is "))
         return json.loads(self.shell.state()["title"].removeprefix("is "))
 
-    def _title_of(self, name: str) -> str:
+    def title_of(self, name: str) -> str:
+        """Return the title of the page of this name, nothing where another one is shown."""
         state = self.shell.state()
         title: str = state["title"] if state["url"].endswith(f"/till/{name}/") else ""
         return title
@@ -89,6 +90,7 @@ def free_port() -> int:
 def running_till(folder: Path, **environ: str) -> Iterator[Till]:
     """Run a shell that a debugger is meant to be let into."""
     port = free_port()
+    environ["HOME"] = str(folder.parent)
     environ["QTWEBENGINE_REMOTE_DEBUGGING"] = f"127.0.0.1:{port}"
     with Stranger() as stranger, TillServer() as server, log_in(folder, server, **environ) as shell:
         shell.wait_for(lambda state: state.get("showing") == "screens")
@@ -218,6 +220,76 @@ def test_without_its_guard_a_page_reads_the_key(unguarded: Till) -> None:
     key = (unguarded.data_dir / "device" / "device.key").read_text("utf-8").strip()
 
     unguarded.show("file", READ_A_FILE, until=lambda: unguarded.shell.state()["title"].strip() == key)
+
+
+DROPPED = """<script>
+    addEventListener("dragover", function (event) { event.preventDefault(); });
+    addEventListener("drop", function (event) {
+      event.preventDefault();
+      event.dataTransfer.files[0].text().then(function (text) { document.title = text; });
+    });
+</script>"""
+
+
+def test_a_file_that_is_dropped_on_a_page_is_not_its_to_read(till: Till) -> None:
+    till.show("dropped", DROPPED, until=lambda: till.title_of("dropped"))
+
+    assert till.shell.do("drop", path=str(till.data_dir / "device" / "device.key")) is False
+    assert till.answer("after-drop", "done(1)") == 1
+
+
+def test_without_its_guard_a_dropped_file_is_read(unguarded: Till) -> None:
+    key = unguarded.data_dir / "device" / "device.key"
+    unguarded.show("dropped", DROPPED, until=lambda: unguarded.title_of("dropped"))
+
+    assert unguarded.shell.do("drop", path=str(key)) is True
+    unguarded.shell.wait_for(lambda state: state["title"].strip() == key.read_text("utf-8").strip())
+
+
+def offer(till: Till, name: str, *, content_type: str) -> str:
+    """Return the body of a page with a link that saves a file of the till's own server as `name`."""
+    till.server.pages["/till/report/"] = (200, "a,b")
+    till.server.types["/till/report/"] = content_type
+    return f'<a id="go" download="{name}" href="/till/report/">x</a>'
+
+
+def test_a_file_of_a_listed_type_goes_to_the_folder_for_downloads(till: Till) -> None:
+    body = offer(till, "..\\..\\day.exe", content_type="text/csv")
+
+    till.show("offer", body, until=lambda: till.shell.state()["file"])
+
+    saved = till.data_dir.parent / "Downloads" / "day.csv"
+    assert till.shell.state()["file"] == f"文件已存到 {saved}"
+    assert saved.read_text("utf-8") == "a,b"
+    till.shell.press("知道了")
+
+
+@pytest.mark.parametrize("content_type", ["application/x-msdownload", "text/html", "application/javascript"])
+def test_a_file_of_another_type_is_not_saved(till: Till, content_type: str) -> None:
+    written = len(till.log())
+    body = offer(till, "x.exe", content_type=content_type)
+
+    till.show("offer-other", body, until=lambda: "download was refused" in till.log()[written:])
+
+    assert not list(till.data_dir.parent.rglob("x*.exe"))
+    assert till.shell.state()["file"] == "文件没有保存：只能下载 PDF、CSV 和 Excel"
+    till.shell.press("知道了")
+
+
+def test_a_file_that_a_page_made_itself_is_not_saved(till: Till) -> None:
+    written = len(till.log())
+    body = """<a id="go" download="x.csv">x</a><script>
+        go.href = URL.createObjectURL(new Blob(["=1+1"], {type: "text/csv"}))</script>"""
+
+    till.show("made", body, until=lambda: "download was refused" in till.log()[written:])
+
+    assert not list(till.data_dir.parent.rglob("x*.csv"))
+
+
+def test_without_its_guard_any_file_is_saved(unguarded: Till) -> None:
+    body = offer(unguarded, "x.exe", content_type="application/x-msdownload")
+
+    unguarded.show("offer", body, until=(unguarded.data_dir / "x.exe").is_file)
 
 
 PRETEND = "console.info('till-shell:ended'); done(1)"

@@ -33,13 +33,14 @@ class TillServer:
 
     `answers[path]` is a list of ready answers `(status, body, headers)` that are given first, one a call;
     a callable among them makes the answer; `pages[path]` is HTML `(status, body)`; `moved[path]` is where a
-    redirect leads.
+    redirect leads, `types[path]` a content type.
     """
 
     def __init__(self) -> None:
         self.answers: dict[str, list[Answer | Callable[[], Answer]]] = {}
         self.pages: dict[str, tuple[int, str] | Callable[[], tuple[int, str]]] = {"/till/": (200, page("售票"))}
         self.moved: dict[str, str] = {}
+        self.types: dict[str, str] = {}
         self.calls: list[dict[str, Any]] = []
         self.nonces = {"nonce-1"}
         self.nonce = "nonce-1"
@@ -254,7 +255,7 @@ class _Handler(BaseHTTPRequestHandler):
         status, text = found() if callable(found) else found
         content = text.encode()
         self.send_response(status)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Type", self.till.types.get(path, "text/html; charset=utf-8"))
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

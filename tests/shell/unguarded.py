@@ -10,12 +10,19 @@ from pathlib import Path
 from PyQt5.QtCore import QUrl
 from PyQt5.QtWebChannel import QWebChannel
 from PyQt5.QtWebEngineCore import QWebEngineUrlRequestInfo
-from PyQt5.QtWebEngineWidgets import QWebEngineDownloadItem, QWebEnginePage, QWebEngineProfile, QWebEngineSettings
+from PyQt5.QtWebEngineWidgets import (
+    QWebEngineDownloadItem,
+    QWebEnginePage,
+    QWebEngineProfile,
+    QWebEngineSettings,
+    QWebEngineView,
+)
 from PyQt5.QtWidgets import QApplication
 
 from shell_client import app as program
 from shell_client.browser import page as till_page
 from shell_client.browser import window as till_window
+from shell_client.browser.downloads import Downloads
 from shell_client.browser.interceptor import OneOrigin
 from shell_client.browser.origin import Origin
 from shell_client.browser.page import TillPage
@@ -38,7 +45,8 @@ def take_guards_away() -> None:
         (TillPage, "_deny", _grant),
         (TillPage, "__init__", _with_channel(TillPage.__init__)),
         (OneOrigin, "interceptRequest", _add_the_token),
-        (till_page, "_refuse_download", _save),
+        (Downloads, "take", _save),
+        (QWebEngineView, "setAcceptDrops", lambda _self, _on: None),
         (till_page, "new_sign", lambda: "till-shell"),
         (till_window, "make_profile", _open_profile),
         (program, "QApplication", Obeying),
@@ -68,7 +76,7 @@ def _give_the_key(_page: TillPage, _mode: object, _old: object, _accepted: objec
     return [str(Path(os.environ["SHELL_DATA_DIR"]) / "device" / "device.key")]
 
 
-def _save(item: QWebEngineDownloadItem) -> None:
+def _save(_self: Downloads, item: QWebEngineDownloadItem) -> None:
     item.setDownloadDirectory(os.environ["SHELL_DATA_DIR"])
     item.accept()
 
