@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 BOOTSTRAP = $(PYTHON) -m backend.devtools.bootstrap
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint shell stack bench mongo-native lock
+.PHONY: help run test lint shell stack bench package mongo-native lock
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -27,6 +27,9 @@ stack: ## the production shape on this machine: nginx with TLS, gunicorn, Redis,
 
 bench: ## the benchmarks, into var/bench.json
 	@$(BOOTSTRAP) bench $(ARGS)
+
+package: ## the shell for tills: bundle, installer and ZIP, into dist/ (VERSION=1.2.3)
+	@$(BOOTSTRAP) package $(if $(VERSION),--version $(VERSION)) $(ARGS)
 
 mongo-native: ## build the native development MongoDB (needs cargo and cmake, about 6 minutes)
 	@$(BOOTSTRAP) mongo-native

@@ -1,3 +1,5 @@
 """The desktop shell: staff log in natively on their machine, and the ticket screens open in its web view."""
 
-__version__ = "1.0.0"
+from shell_client.build import BUILD
+
+__version__ = BUILD.version

@@ -25,9 +25,11 @@ TASKS = {
     "test": ("dev", "backend.devtools.test"),
     "lint": ("dev", "backend.devtools.lint"),
     "shell": ("dev", "shell_client"),
+    "package": ("package", "shell_client.packaging"),
     "bench": ("dev", "tests.bench"),
 }
-INCLUDES = {"dev": ("dev", "run"), "run": ("run",)}  # whoever has the first has the others too
+# whoever has the first has the others too
+INCLUDES = {"dev": ("dev", "run", "package"), "run": ("run",), "package": ("package",)}
 NO_NETWORK = re.compile(
     r"name resolution|NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|No route to host"
     r"|Network is unreachable|Connection refused|Failed to establish|getaddrinfo",

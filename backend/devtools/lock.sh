@@ -5,6 +5,6 @@ cd "$(dirname "$0")/../.."
 lock="uv pip compile --quiet --universal --python-version 3.11 --generate-hashes"
 PATH="$PWD/.venv/bin:$PATH"
 $lock "$@" requirements/dev.in -o requirements/dev.txt
-for name in base prod run shell; do
+for name in base prod run shell package; do
   $lock "requirements/$name.in" -c requirements/dev.txt -o "requirements/$name.txt"
 done
