@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -25,5 +26,6 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("till/enter/<str:code>/", enter, name="till-enter"),
     path("till/", include("backend.screens.urls")),
-    path("admin/", admin.site.urls),
 ]
+if settings.SERVES == "all":
+    urlpatterns.append(path("admin/", admin.site.urls))

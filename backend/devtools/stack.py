@@ -170,8 +170,14 @@ def app_server(name: str, port: int, directory: Path, environment: Mapping[str, 
     """Start one application server, by the container's own configuration; its log is a file in `directory`."""
     command = [sys.executable, "-m", "gunicorn", "--config", "docker/gunicorn.conf.py", "--bind", f"127.0.0.1:{port}"]
     command += ["--workers", str(workers), "--forwarded-allow-ips", "127.0.0.1", "backend.wsgi:application"]
-    limit = {"MONGO_QUERY_SECONDS": str(QUERY_SECONDS[name])}
-    return Child(name, command, directory=ROOT, environment={**environment, **limit}, log=directory / f"{name}.log")
+    own = {**environment, **of_server(name)}
+    return Child(name, command, directory=ROOT, environment=own, log=directory / f"{name}.log")
+
+
+def of_server(name: str) -> dict[str, str]:
+    """Return what the application server `name` is told on top of the environment of all, as in the compose file."""
+    serves = "all" if name == "office" else "till"
+    return {"MONGO_QUERY_SECONDS": str(QUERY_SECONDS[name]), "SERVES": serves}
 
 
 def sweeper_of(environment: Mapping[str, str], directory: Path) -> Child:

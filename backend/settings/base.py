@@ -142,6 +142,8 @@ CACHES = {
 PUBLIC_ORIGIN = env.text("PUBLIC_ORIGIN").rstrip("/")
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS")
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+# A till's server has no back office: who finds a way past nginx's list of networks finds nothing there.
+SERVES = env.one_of("SERVES", "all", "till")
 # How many processes serve, on all hosts: without Redis each counts its share of a throttle. Gunicorn's own variable.
 SERVER_PROCESSES = env.number("WEB_CONCURRENCY", 1)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_ORIGIN] if PUBLIC_ORIGIN else []

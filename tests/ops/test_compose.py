@@ -285,6 +285,8 @@ def test_tills_and_office_are_one_image_with_limits_of_their_own() -> None:
     limits = {name: SERVICES[name]["environment"]["MONGO_QUERY_SECONDS"] for name in ("till", "office", "migrate")}
     assert limits == {"till": "2", "office": "30", "migrate": "0"}
     assert office["cpu_shares"] < 1024
+    assert till["environment"]["SERVES"] == "till"  # and no back office
+    assert "SERVES" not in office["environment"]
 
 
 def test_the_number_of_processes_that_throttles_are_divided_by_is_the_true_one() -> None:

@@ -15,7 +15,7 @@ import requests
 from backend.devtools import nginx
 from backend.devtools.certificates import ensure_certificates
 from backend.devtools.children import free_port, program, running
-from backend.devtools.stack import QUERY_SECONDS, Stack, running_stack
+from backend.devtools.stack import QUERY_SECONDS, Stack, of_server, running_stack
 from tests.stack.process import Process, command_of
 
 
@@ -110,10 +110,10 @@ def parts(stack: Stack) -> Iterator[dict[str, Process]]:
         "redis": keep("redis", redis_pid, [program("redis-server", hint=""), str(directory / "redis" / "redis.conf")]),
         "nginx": keep("nginx", stack.children["nginx"].pid, nginx.command(directory / "nginx" / "nginx.conf")),
     }
-    for name, seconds in QUERY_SECONDS.items():
+    for name in QUERY_SECONDS:
         pid = stack.children[name].pid
-        limit = {"MONGO_QUERY_SECONDS": str(seconds)}
-        found[name] = Process(name, pid, command_of(pid), environment=stack.environment | limit, logs=directory)
+        own = stack.environment | of_server(name)
+        found[name] = Process(name, pid, command_of(pid), environment=own, logs=directory)
     yield found
     for part in found.values():
         part.stop()

@@ -21,26 +21,39 @@ from tests.stack.test_nginx import SECURITY_HEADERS
 
 ROOT = Path(__file__).resolve().parents[2]
 FORGED = {"X-Forwarded-For": "192.0.2.7", "X-Real-IP": "192.0.2.7", "Forwarded": "for=192.0.2.7"}
-BACK_OFFICE = [
-    "/admin/",
-    "/ADMIN/login/",
-    "//admin/",
-    "/%61dmin/",
+BACK_OFFICE = ["/admin/", "/ADMIN/login/", "//admin/", "/%61dmin/", "/admin%2f"]
+GRAFANA = ["/ops/", "/ops/login", "/ops/api/live/ws", "//ops//", "/%6fps/", "/ops%2flogin"]
+# What nginx would read as one place, and the application, which is given it as it stands, perhaps as another.
+DOTTED = [
+    "/admin/x/../../till/",
+    "/admin/login/%2e%2e/%2e%2e/",
+    "/admin/accounts/user/1/../../../../x/change/",
     "/till/../admin/",
-    "/till/%2e%2e/admin/",
-    "/admin%2f",
-]
-GRAFANA = [
-    "/ops/",
-    "/ops/login",
-    "/ops/api/live/ws",
-    "//ops//",
-    "/%6fps/",
-    "/till/../ops/",
-    "/till/%2e%2e/ops/d/cinema",
-    "/ops%2flogin",
-    "/ops/api/live/../../login",
+    "/till/%2e%2E/admin/",
+    "/till/.%2e/admin/",
+    "/till/%2E./admin/",
+    "/till/%2e%2e%2fadmin/",
+    "/till%2F..%2Fadmin/",
+    "/till/..\\admin/",
+    "/till%5c..%5Cadmin/",
+    "/admin/./",
+    "/admin/%2e?a=b",
+    "/admin/..",
+    "/admin/#/../till/",
+    "/admin/..#",
     "/static/../ops/",
+    "/ops/api/live/../../login",
+    "/ops/%2e%2e/till/",
+    "https://127.0.0.1/till/../admin/",
+    "/ops/../metrics",
+]
+UNDOTTED = [
+    "/till/?next=/../admin/",
+    "/till/a..b/",
+    "/till/...",
+    "/till/.well-known/x",
+    "/till/%2e%2e%2e/",
+    "/till/..a",
 ]
 
 
@@ -216,6 +229,16 @@ def test_a_stranger_reaches_the_back_office_by_no_spelling_and_no_header(
     assert [server.asked for server in servers.values()] == [[], [], [], []]
 
 
+def test_a_path_that_can_be_read_in_two_ways_reaches_nobody(
+    start: Callable[..., Front], servers: dict[str, Application]
+) -> None:
+    front = start(ADMIN_ALLOW="192.0.2.0/24")
+
+    assert {path: front.ask(path).status for path in DOTTED} == dict.fromkeys(DOTTED, 400)
+    assert [server.asked for server in servers.values()] == [[], [], [], []]
+    assert {path: front.ask(path).status for path in UNDOTTED} == dict.fromkeys(UNDOTTED, 200)
+
+
 @pytest.mark.parametrize("path", GRAFANA)
 def test_a_stranger_reaches_grafana_by_no_spelling_and_no_header(
     start: Callable[..., Front], servers: dict[str, Application], path: str
@@ -230,15 +253,6 @@ def test_a_stranger_reaches_grafana_by_no_spelling_and_no_header(
 @pytest.mark.parametrize("path", GRAFANA)
 def test_one_of_the_list_reaches_grafana_and_no_other_server(start: Callable[..., Front], path: str) -> None:
     assert start(ADMIN_ALLOW="127.0.0.0/8").ask(path).headers["X-Server"] == "ops"
-
-
-@pytest.mark.parametrize(("path", "server"), [("/ops/../admin/", "office"), ("/ops/%2e%2e/till/", "till-1")])
-def test_grafanas_prefix_opens_nothing_else(start: Callable[..., Front], path: str, server: str) -> None:
-    front = start(ADMIN_ALLOW="all")
-
-    assert (front.ask(path).headers["X-Server"] or "").startswith(server.partition("-")[0])
-    if server == "office":
-        assert start(ADMIN_ALLOW="192.0.2.0/24").ask(path).status == 403
 
 
 def test_grafana_gets_its_own_cookies_and_the_true_address(
@@ -311,7 +325,7 @@ def test_a_load_balancer_ahead_is_believed_where_it_is_named(start: Callable[...
     assert front.ask("/admin/", headers={"X-Forwarded-For": "192.0.2.7, 198.51.100.7"}).status == 403
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/METRICS/", "/OPS/", "/opsy/../metrics"])
+@pytest.mark.parametrize("path", ["/metrics", "/METRICS/", "/OPS/"])
 def test_what_is_for_the_inside_is_not_there(start: Callable[..., Front], path: str) -> None:
     assert start().ask(path).status == 404
 

@@ -40,6 +40,16 @@ def test_the_back_office_opens_with_hashed_static_files_served_by_nginx(stack: S
     assert get(stack, style).headers["Cache-Control"].endswith("immutable")
 
 
+def test_the_tills_servers_have_no_back_office(stack: Stack):
+    asked = {"Host": urlsplit(stack.origin).netloc, "X-Forwarded-Proto": "https"}
+    found = {
+        name: requests.get(f"http://127.0.0.1:{port}/admin/login/", headers=asked, timeout=20).status_code
+        for name, port in stack.ports.items()
+    }
+
+    assert found == {"till-1": 404, "till-2": 404, "office": 200}
+
+
 def test_cookies_are_for_this_host_and_https_alone(stack: Stack):
     cookie = get(stack, "/admin/login/").headers["Set-Cookie"]
 
