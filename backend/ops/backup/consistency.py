@@ -4,15 +4,19 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bson import ObjectId
+from bson.errors import InvalidId
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 
-PROBE = "backupProbe"  # a collection of the scratch database, which is there for a moment
+PROBE = "backupProbe_"  # how a collection of the scratch database begins, each run's own, which is there for a moment
+PROBE_LIVES = timedelta(hours=1)  # the longest; what is older was left by a run that was killed
 Client = MongoClient[dict[str, Any]]
 
 
@@ -57,8 +61,11 @@ def _transaction(client: Client) -> Iterator[ClientSession]:
 
 
 def _holds(client: Client, scratch: str, opened: Any) -> bool:
-    """Return whether what is written after the first read stays unseen, as in a snapshot it must."""
-    probe = client[scratch][PROBE]
+    """Return whether what is written after the first read stays unseen, as in a snapshot it must.
+
+    It counts only where somebody outside the session does see it: what is not there at all proves nothing.
+    """
+    probe = client[scratch][f"{PROBE}{ObjectId()}"]
     before, after = secrets.token_hex(8), secrets.token_hex(8)
     try:
         probe.insert_one({"_id": before})
@@ -66,9 +73,19 @@ def _holds(client: Client, scratch: str, opened: Any) -> bool:
             if probe.find_one({"_id": before}, session=session) is None:
                 return False
             probe.insert_one({"_id": after})
-            return probe.find_one({"_id": after}, session=session) is None
+            unseen = probe.find_one({"_id": after}, session=session) is None
+            return unseen and probe.find_one({"_id": after}) is not None
     except PyMongoError:
         return False
     finally:
         with suppress(PyMongoError):
             probe.drop()
+
+
+def is_somebodys_probe(collection: str) -> bool:
+    """Return whether a backup that is being made may need this collection of the scratch database."""
+    try:
+        made_at = ObjectId(collection.removeprefix(PROBE)).generation_time
+    except InvalidId:
+        return False
+    return collection.startswith(PROBE) and abs(datetime.now(UTC) - made_at) < PROBE_LIVES

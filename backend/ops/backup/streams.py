@@ -15,10 +15,11 @@ from typing import IO, Any, cast
 
 import pyrage
 
-from backend.ops.backup.errors import BackupError, Damaged
+from backend.ops.backup.errors import BackupError, Damaged, WrongIdentity
 
 PIECE = 1024 * 1024
 ENCRYPTED = ".age"
+NOT_FOR_US = "No matching keys found"  # how age says it; there is no kind of error for it
 
 
 def recipient_of(text: str) -> Any:
@@ -144,7 +145,8 @@ def encrypted_file(path: Path, recipient: Any, check: Callable[[IO[bytes]], Any]
 def plain_bytes(path: Path, identity_file: str) -> Iterator[IO[bytes]]:
     """Yield the plain bytes of the backup at `path`, decrypted by the identity in `identity_file` where it must be.
 
-    Raises Damaged where it cannot be decrypted to its end, BackupError where there is no identity.
+    Raises Damaged where it cannot be decrypted to its end, WrongIdentity where it was encrypted for another one,
+    BackupError where there is none.
     """
     if path.suffix != ENCRYPTED:
         with path.open("rb") as file:
@@ -184,6 +186,10 @@ def _decrypted(worker: _Worker, path: Path) -> None:
     except BrokenPipeError:
         raise
     except (OSError, pyrage.DecryptError) as error:
+        if str(error) == NOT_FOR_US:
+            raise WrongIdentity(
+                f"BACKUP_AGE_IDENTITY_FILE does not open {path.name}: it is for another recipient, or its head is bad"
+            ) from None
         raise Damaged(f"{path.name} cannot be decrypted to its end: {error}") from None
 
 

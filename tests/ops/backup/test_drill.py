@@ -7,14 +7,20 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyrage
 import pytest
+from bson import ObjectId
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
+from django.test import override_settings
+from pymongo.collection import Collection
 from pymongo.database import Database
 
+from backend.core import backup_state
 from backend.core.mongo import client, collection
-from backend.ops.backup import archive, drill, loading, options, reports
+from backend.ops import lease
+from backend.ops.backup import archive, consistency, drill, loading, options, reports
 from backend.ops.backup import shelf as shelves
 from backend.ops.management.commands import restore_drill
 from tests.ops.backup import damage
@@ -31,6 +37,12 @@ def scratch(monkeypatch: pytest.MonkeyPatch, commands_environment: dict[str, str
     for name, value in commands_environment.items():
         monkeypatch.setenv(name, value)
     return f"{connection.settings_dict['NAME']}_drill"
+
+
+def left_in(scratch: str) -> set[str]:
+    """Return the scratch database's collections, but for the one that says whose turn it is, and probes of backups."""
+    names = {*client()[scratch].list_collection_names()} - {drill.LEASES}
+    return {name for name in names if not consistency.is_somebodys_probe(name)}
 
 
 def everything() -> dict[str, Any]:
@@ -62,7 +74,7 @@ def test_a_good_backup_passes_and_every_long_command_tells_how_far_it_is(
     assert 0 < report.recovery_seconds < 60
     assert 0 < report.loss_seconds < 60
     assert everything() == before  # the live database is not touched
-    assert scratch not in client().list_database_names()
+    assert left_in(scratch) == set()
 
 
 @pytest.mark.usefixtures("sold")
@@ -110,7 +122,7 @@ def test_a_ledger_that_does_not_add_up_fails_the_drill(
         call_command("restore_drill", output=shelf)
 
     assert "still taken, its order is cancelled" in capsys.readouterr().err
-    assert scratch not in client().list_database_names()
+    assert left_in(scratch) == set()
 
 
 @pytest.mark.usefixtures("sold")
@@ -140,9 +152,103 @@ def test_a_damaged_backup_and_none_at_all_are_said_so(shelf: Path, scratch: str)
 
     call_command("backup_database", output=shelf)
     damage.cut_file(0.7)(shelves.backups_in(shelf)[0].path)
-    with pytest.raises(CommandError, match="cannot be read to its end"):
+    with pytest.raises(CommandError, match="cannot be relied on"):
         call_command("restore_drill", output=shelf)
-    assert scratch not in client().list_database_names()
+    noted = reports.last(shelf, reports.Drilled)
+    assert noted is not None
+    assert "cannot be read to its end" in noted.wrong[0]  # which an alarm tells, and the managers' page
+    assert backup_state.last_backup(noted.at)["drill"]["passed"] is False
+    assert left_in(scratch) == set()
+
+
+def strangers_identity(directory: Path) -> str:
+    file = directory / "stranger"
+    file.write_text(f"{pyrage.x25519.Identity.generate()}\n")
+    return str(file)
+
+
+@pytest.mark.usefixtures("sold")
+def test_a_backup_that_the_identity_does_not_open_fails_the_drill_and_no_identity_is_no_drill(
+    shelf: Path, scratch: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipient = str(pyrage.x25519.Identity.generate().to_public())
+    with override_settings(BACKUP_AGE_RECIPIENT=recipient):
+        call_command("backup_database", output=shelf)
+
+    with pytest.raises(CommandError, match="set BACKUP_AGE_IDENTITY_FILE"):
+        call_command("restore_drill", output=shelf)
+    assert reports.last(shelf, reports.Drilled) is None
+    with (
+        override_settings(BACKUP_AGE_IDENTITY_FILE=strangers_identity(tmp_path)),
+        pytest.raises(CommandError, match="cannot be relied on"),
+    ):
+        call_command("restore_drill", output=shelf)
+    noted = reports.last(shelf, reports.Drilled)
+    assert noted is not None
+    assert "does not open" in noted.wrong[0]
+
+
+@pytest.mark.usefixtures("sold")
+def test_two_drills_at_once_take_turns(shelf: Path, scratch: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one database each would find the other's documents, and call a good backup unreliable."""
+    call_command("backup_database", output=shelf)
+    tried: list[str] = []
+
+    def meanwhile(*_args: Any) -> list[str]:
+        if not tried:
+            with pytest.raises(CommandError) as refused:
+                call_command("restore_drill", output=shelf)
+            tried.append(str(refused.value))
+        return []
+
+    monkeypatch.setattr(drill, "_ledger", meanwhile)
+    monkeypatch.setattr(drill, "PATIENCE_SECONDS", -lease.SECONDS)  # nobody waits
+    call_command("restore_drill", output=shelf)
+
+    assert "another drill is under way" in tried[0]
+    noted = reports.last(shelf, reports.Drilled)
+    assert noted is not None
+    assert noted.wrong == []
+
+
+@pytest.mark.usefixtures("sold")
+def test_a_drill_leaves_the_probe_of_a_backup_and_clears_a_dead_ones(
+    shelf: Path, scratch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call_command("backup_database", output=shelf)
+    monkeypatch.setattr(drill, "_ledger", no_ledger)
+    alive = f"{consistency.PROBE}{ObjectId()}"
+    dead = f"{consistency.PROBE}{ObjectId.from_datetime(datetime(2026, 1, 1, tzinfo=UTC))}"
+    for name in (alive, dead):
+        client()[scratch][name].insert_one({})
+
+    try:
+        call_command("restore_drill", output=shelf)
+        left = {*client()[scratch].list_collection_names()}
+        assert alive in left
+        assert dead not in left
+    finally:
+        client().drop_database(scratch)
+
+
+@pytest.mark.usefixtures("sold")
+def test_a_probe_that_somebody_drops_proves_nothing(scratch: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The servers here have no snapshot session: one is not believed for want of the document that it must not see."""
+    inserted = []
+    real = Collection.insert_one
+
+    def dropped_after(self: Any, document: Any, **more: Any) -> Any:
+        result = real(self, document, **more)
+        inserted.append(self.name)
+        if len(inserted) == 2:
+            client().drop_database(scratch)
+        return result
+
+    monkeypatch.setattr(Collection, "insert_one", dropped_after)
+    assert not consistency._holds(client(), scratch, consistency._snapshot_session)
+    assert len({*inserted}) == 1
+    consistency._holds(client(), scratch, consistency._snapshot_session)
+    assert len({*inserted}) == 2  # each run has its own
 
 
 TILLS, HALLS, ROWS, SEATS = 50, 3, 20, 25

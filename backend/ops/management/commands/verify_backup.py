@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from backend.ops.backup.archive import verify
-from backend.ops.backup.errors import BackupError
+from backend.ops.backup.errors import BackupError, Damaged
 from backend.ops.backup.options import told_to
 
 
@@ -25,8 +25,10 @@ class Command(BaseCommand):
         """Say what it holds, or exit 1 with what is wrong."""
         try:
             manifest = verify(file, progress=told_to(self.stderr))
-        except BackupError as error:
+        except Damaged as error:
             raise CommandError(f"{file.name} is damaged: {error}. Use another backup.") from None
+        except BackupError as error:
+            raise CommandError(f"{file.name} could not be read: {error}.") from None
         except OSError as error:
             raise CommandError(f"{file} cannot be read ({error.strerror}).") from None
         documents = sum(each.documents or 0 for each in manifest.files.values())
