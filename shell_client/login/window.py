@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PyQt5.QtCore import QPoint, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QCloseEvent, QContextMenuEvent, QGuiApplication, QKeyEvent
-from PyQt5.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import QAction, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from shell_client.api.answers import StaffSession
 from shell_client.api.background import Background
@@ -75,8 +75,9 @@ class LoginWindow(QWidget):
         across.addWidget(self.side)
         across.addWidget(self._make_form(), 1)
         self._people = PeopleList(self, below=self.field)
-        self._menu = QMenu(self)
-        self._menu.addAction(words("menu_support"), self.support_wanted.emit)
+        support = QAction(words("menu_support"), self)
+        support.triggered.connect(lambda _=False: self.support_wanted.emit())
+        self.addAction(support)
         self._listen()
 
         self._tick = QTimer(self)
@@ -213,7 +214,7 @@ class LoginWindow(QWidget):
         elif key == Qt.Key.Key_Escape:
             self._step_back()
         elif key == Qt.Key.Key_F12:
-            self._menu.popup(self.mapToGlobal(QPoint(20, 20)))
+            self._open_menu(self.mapToGlobal(QPoint(20, 20)))
         else:
             super().keyPressEvent(event)
 
@@ -329,7 +330,13 @@ class LoginWindow(QWidget):
     def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:
         """Offer what helps support."""
         if event is not None:
-            self._menu.popup(event.globalPos())
+            self._open_menu(event.globalPos())
+
+    def _open_menu(self, at: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addActions(self.actions())
+        menu.popup(at)
 
     # What happens
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from PyQt5.QtCore import Qt
-from PyQt5.QtWidgets import QApplication, QPushButton
+from PyQt5.QtWidgets import QApplication, QMenu, QPushButton
 
 from shell_client.api.background import Background
 from shell_client.api.client import StaffClient, StaffSession
@@ -436,6 +436,20 @@ def test_a_key_store_that_failed_is_said_and_the_button_tries_again(application:
     assert not window.notice.isVisible()
     assert not window.primary.isEnabled(), "nobody can log in before the key is there"
     window.close()
+
+
+def test_f12_offers_the_support_file(till: Till) -> None:
+    asked: list[bool] = []
+    till.window.support_wanted.connect(lambda: asked.append(True))
+    press_key(till.window.phone, Qt.Key.Key_F12)
+
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    (action,) = menu.actions()
+    assert action.text() == "存支持文件"
+    action.trigger()
+    menu.close()
+    assert asked == [True]
 
 
 def test_the_window_has_its_size(till: Till) -> None:
