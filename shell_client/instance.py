@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from PyQt5.QtCore import QLockFile, QObject, pyqtSignal
+from PyQt5.QtCore import QDeadlineTimer, QLockFile, QObject, QThread, pyqtSignal
 from PyQt5.QtNetwork import QLocalServer, QLocalSocket
 
 LOCK_FILE, SOCKET_FILE = "shell.lock", "shell.sock"
@@ -57,9 +57,14 @@ class Instance(QObject):
         """Have the first one show its window; false where it does not answer."""
         _allow_to_come_forward()
         socket = QLocalSocket()
-        socket.connectToServer(self._address)
-        if not socket.waitForConnected(ANSWER_MILLISECONDS):
-            return False
+        give_up = QDeadlineTimer(ANSWER_MILLISECONDS)
+        while True:
+            socket.connectToServer(self._address)
+            if socket.waitForConnected(ANSWER_MILLISECONDS):
+                break
+            if give_up.hasExpired():
+                return False
+            QThread.msleep(50)  # it may have the lock and not listen yet: both were started at once
         socket.write(_CALL)
         return socket.waitForReadyRead(ANSWER_MILLISECONDS) and bytes(socket.readAll()) == _ANSWER
 
