@@ -27,6 +27,7 @@ FIRST_PATIENCE_SECONDS = 5.0
 # switched, so nobody can sleep through it.
 STALE_SECONDS = 30.0
 IDENTIFIER = "serving"
+RESTORE = "restore"  # the key of a restore's maintenance, and the name of its lease
 Document = dict[str, Any]
 
 
@@ -164,17 +165,24 @@ def _point(database: str) -> None:
         ContentType.objects.clear_cache()  # the ids are the other database's
 
 
-def enter_maintenance(*, key: str, reason: str, now: datetime) -> bool:
-    """Begin maintenance by one conditional update; False where it is somebody else's already."""
+def enter_maintenance(*, key: str, reason: str, now: datetime, anew: bool = False) -> bool:
+    """Begin maintenance by one conditional update; False where it is somebody else's already.
+
+    `anew` lets one of the same key begin again now, so that whoever began it before can no longer switch.
+    """
     maintenance = {"key": key, "since": now, "reason": reason}
-    begun = _change({"maintenance": None}, {"maintenance": maintenance})
+    mine: list[Document] = [{"maintenance.key": key}] if anew else []
+    begun = _change({"$or": [{"maintenance": None}, *mine]}, {"maintenance": maintenance})
     return begun or bool(control(client()).count_documents({"_id": IDENTIFIER, "maintenance.key": key}, limit=1))
 
 
-def leave_maintenance(*, key: str | None = None) -> bool:
-    """End maintenance, whoever's it is, or `key`'s alone; False where there was none."""
-    whose: Document = {"maintenance": {"$ne": None}} if key is None else {"maintenance.key": key}
-    return _change(whose, {"maintenance": None})
+def leave_maintenance(maintenance: Maintenance) -> bool:
+    """End `maintenance`, and no other that began since; False where it is over."""
+    return _change(_is_on(maintenance), {"maintenance": None})
+
+
+def _is_on(maintenance: Maintenance) -> Document:
+    return {"maintenance.key": maintenance.key, "maintenance.since": maintenance.since}
 
 
 def fill(database: str) -> None:
@@ -187,13 +195,26 @@ def filled() -> None:
     _change({}, {"filling": ""})
 
 
-def switch(*, former: str, database: str, now: datetime, ends_maintenance: bool) -> bool:
+def switch(*, former: str, database: str, now: datetime, during: Maintenance, ends_maintenance: bool) -> bool:
     """Let `database` serve instead of `former`, and end maintenance where asked, by one update of one document.
 
-    False where another serves by now.
+    False where another serves by now, or `during`, the maintenance that held all sales back, was ended meanwhile.
     """
     changed: Document = {"database": database, "kept": {"database": former, "until": now}, "filling": ""}
-    return _change({"database": former}, {**changed, **({"maintenance": None} if ends_maintenance else {})})
+    condition = {"database": former, **_is_on(during)}
+    return _change(condition, {**changed, **({"maintenance": None} if ends_maintenance else {})})
+
+
+def steering_leases(server: MongoClient[Document]) -> Collection[Document]:
+    """Return the leases on what concerns both databases: that of a restore."""
+    return server[f"{first_name()}_control"]["leases"]
+
+
+def restoring(server: MongoClient[Document]) -> str:
+    """Return who restores now, his host, process and start; empty where nobody does, or died half a minute ago."""
+    held = steering_leases(server).find_one({"_id": RESTORE})
+    # The server's own time, as the lease's is: two hosts need not agree on theirs.
+    return str(held["holder"]) if held and held["until"] >= server.admin.command("hello")["localTime"] else ""
 
 
 def _forgotten(database: str) -> Document:

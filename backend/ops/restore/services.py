@@ -35,7 +35,6 @@ from backend.ops.restore import carrying, withholding
 from backend.ops.restore.errors import NotRestored
 from backend.programme.reopening import close_after_restore, name_of
 
-LEASE = "restore"  # the key of its maintenance too
 # Requests that had begun before the maintenance are over by then, and no worker that lost sight of the database is
 # still of the old mind.
 DRAIN_SECONDS = serving.STALE_SECONDS + 30.0
@@ -128,9 +127,7 @@ def _in_one_line(file: Path) -> Iterator[None]:
 def _alone() -> Iterator[lease.Holding]:
     """Let no other restore run; one that was killed keeps this one waiting for half a minute."""
     try:
-        with lease.held(
-            LEASE, wait=PATIENCE_SECONDS, leases=client()[f"{serving.first_name()}_control"]["leases"]
-        ) as held:
+        with lease.held(serving.RESTORE, wait=PATIENCE_SECONDS, leases=serving.steering_leases(client())) as held:
             yield held
     except lease.Held as other:
         raise NotRestored(f"another restore runs: {other}") from None
@@ -156,7 +153,7 @@ def _restore(
     knows_accounts = not without_former and _has(client()[former], "users")
     if not knows_accounts and not managers:
         raise NotRestored("nobody knows who was disabled since: name who may sign in to the office (--manager PHONE)")
-    with _maintenance(held) as ends_it:
+    with _maintenance(held) as maintenance:
         began = time.monotonic()
         progress("maintenance: nobody is served")
         serving.fill(target)
@@ -168,7 +165,7 @@ def _restore(
             done = _brought_up_to_date(source, client()[target], manifest, managers, progress)
             forget_sessions()
             progress(f"switching from {former} to {target}")
-            _switch(former, target, ends_maintenance=ends_it)
+            _switch(former, target, maintenance)
         except BaseException:
             if _is_still_ours(held):
                 _undo(target)
@@ -188,14 +185,21 @@ def _refuse_kept(target: str, *, drop: bool) -> None:
 
 
 @contextmanager
-def _maintenance(held: lease.Holding) -> Iterator[bool]:
-    """Serve nobody inside the block; yield whether it is ours to end. Somebody else's goes on afterwards."""
-    ours = serving.enter_maintenance(key=LEASE, reason="restore", now=clock.now())
+def _maintenance(held: lease.Holding) -> Iterator[serving.Maintenance]:
+    """Serve nobody inside the block; yield the maintenance. Somebody else's goes on afterwards."""
+    serving.enter_maintenance(key=serving.RESTORE, reason="restore", now=clock.now(), anew=True)
+    maintenance = serving.read(client()).maintenance
+    if maintenance is None:
+        raise NotRestored("the maintenance was ended at this moment; start it again")
     try:
-        yield ours
+        yield maintenance
     finally:
-        if ours and _is_still_ours(held):
-            serving.leave_maintenance(key=LEASE)
+        if _is_ours(maintenance) and _is_still_ours(held):
+            serving.leave_maintenance(maintenance)
+
+
+def _is_ours(maintenance: serving.Maintenance) -> bool:
+    return maintenance.key == serving.RESTORE
 
 
 def _is_still_ours(held: lease.Holding) -> bool:
@@ -207,9 +211,15 @@ def _is_still_ours(held: lease.Holding) -> bool:
     return True
 
 
-def _switch(former: str, target: str, *, ends_maintenance: bool) -> None:
-    if not serving.switch(former=former, database=target, now=clock.now(), ends_maintenance=ends_maintenance):
-        raise NotRestored(f"{former} no longer serves")
+def _switch(former: str, target: str, maintenance: serving.Maintenance) -> None:
+    switched = serving.switch(
+        former=former, database=target, now=clock.now(), during=maintenance, ends_maintenance=_is_ours(maintenance)
+    )
+    if not switched:
+        raise NotRestored(
+            f"the maintenance was ended meanwhile, or {former} no longer serves: "
+            "what was sold since would have been lost. Start it again"
+        )
 
 
 def _undo(target: str) -> None:

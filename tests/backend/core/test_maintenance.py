@@ -134,7 +134,10 @@ def away(_server: Any) -> Any:
 
 def test_a_new_connection_never_goes_to_the_former_database() -> None:
     name = connection.settings_dict["NAME"]
-    serving.switch(former=name, database=f"{name}_b", now=clock.now(), ends_maintenance=True)
+    call_command("maintenance", "on")
+    during = serving.read(client()).maintenance
+    assert during is not None
+    assert serving.switch(former=name, database=f"{name}_b", now=clock.now(), during=during, ends_maintenance=True)
     connect_anew()
 
     assert collection("users").database.name == f"{name}_b"

@@ -428,6 +428,50 @@ def test_maintenance_of_ops_goes_on_after_it(seller: Till, backed_up: BackUp, re
     seller.log_in()
 
 
+@pytest.mark.parametrize("whose", ["restore", "ops"])
+def test_maintenance_that_ends_meanwhile_lets_no_seat_be_sold_twice(
+    seller: Till, backed_up: BackUp, restore: Restore, live: str, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    showtime = make_showtime()
+    file = backed_up()
+    if whose == "ops":
+        call_command("maintenance", "on", reason="new disks")
+    before_the_ledger = services._refuse_breaches
+
+    def while_it_runs(now: Any) -> None:
+        before_the_ledger(now)
+        with serving.using(live):
+            with pytest.raises(CommandError, match="A restore runs"):
+                call_command("maintenance", "off")
+            call_command("maintenance", "off", restore_is_dead=True)
+            seller.log_in().sell(showtime, "1-2")
+            if whose == "ops":
+                call_command("maintenance", "on", reason="new disks again")
+
+    monkeypatch.setattr(services, "_refuse_breaches", while_it_runs)
+
+    with pytest.raises(CommandError, match="maintenance was ended meanwhile"):
+        restore(file)
+
+    call_command("maintenance", "off")
+    nothing_happened(live)
+    assert seller.try_hold(showtime, "1-2").json()["code"] == "seats_taken"
+
+
+def test_a_killed_restore_s_maintenance_ends_by_hand_once_its_lease_ran_out(seller: Till, live: str) -> None:
+    serving.enter_maintenance(key="restore", reason="restore", now=clock.now())
+    with (
+        lease.held("restore", wait=0, leases=serving.steering_leases(client())),
+        pytest.raises(CommandError, match="A restore runs"),
+    ):
+        call_command("maintenance", "off")
+    assert seller.get("/api/v2/session").status_code == 503
+
+    call_command("maintenance", "off")
+
+    assert seller.get("/api/v2/session").status_code == 200
+
+
 def test_a_damaged_backup_does_not_even_begin(
     seller: Till, backed_up: BackUp, restore: Restore, live: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,15 +20,33 @@ class Command(BaseCommand):
         """Take what to do."""
         parser.add_argument("what", choices=["on", "off", "status"])
         parser.add_argument("--reason", default="", help="for whoever asks for the status")
+        parser.add_argument(
+            "--restore-is-dead",
+            action="store_true",
+            help="end it although a restore seems to run: should it be alive after all, it gives up",
+        )
 
     @no_translations
-    def handle(self, *_args: Any, what: str, reason: str, **_options: Any) -> None:
+    def handle(self, *_args: Any, what: str, reason: str, restore_is_dead: bool, **_options: Any) -> None:
         """Do it, and say how it stands; exit 1 where somebody else's maintenance is on."""
         if what == "on" and not serving.enter_maintenance(key=KEY, reason=reason, now=clock.now()):
             raise CommandError(f"{self._status()} End that first, or let it end by itself.")
         if what == "off":
-            serving.leave_maintenance()
+            self._end(restore_is_dead)
         self.stdout.write(self._status())
+
+    def _end(self, restore_is_dead: bool) -> None:
+        """End what is on; a sale while a restore runs would be lost, and its seat sold a second time."""
+        said = serving.read(client())
+        if said.maintenance is None:
+            return
+        if not restore_is_dead and (who := serving.restoring(client())):
+            raise CommandError(
+                f"A restore runs ({who}) and ends its maintenance itself; a killed one lets go in half a minute. "
+                "Nothing was ended. --restore-is-dead where it is known to be."
+            )
+        if not serving.leave_maintenance(said.maintenance):
+            raise CommandError("The maintenance changed at this moment. Look again, and repeat it.")
 
     def _status(self) -> str:
         said = serving.read(client())
