@@ -1,6 +1,6 @@
 ; Installs the shell on a till. `shell_client.packaging.installer` compiles it and gives:
 ;   VERSION 1.2.3, APP_NAME, STEM (name of the program's files), BUNDLE (its folder), CONFIG (first settings),
-;   SIZE_KB (installed), OUTPUT (the installer).
+;   ICON, SIZE_KB (installed), OUTPUT (the installer).
 ; Silent: Setup.exe /S [/D=C:\folder], uninstall.exe /S. Exit codes: 0 done, 1 left by the person, 2 not possible,
 ; 5 the program is running.
 
@@ -24,6 +24,8 @@ BrandingText "${APP_NAME} ${VERSION}"
 ShowInstDetails nevershow
 ShowUninstDetails nevershow
 
+!define MUI_ICON "${ICON}"
+!define MUI_UNICON "${ICON}"
 !define MUI_ABORTWARNING
 !insertmacro MUI_PAGE_WELCOME
 !insertmacro MUI_PAGE_DIRECTORY
@@ -87,7 +89,7 @@ Section
   RMDir /r "$INSTDIR\new"
   SetOutPath "$INSTDIR\new"
   ClearErrors
-  File /r "${BUNDLE}/*"
+  File /r "${BUNDLE}\*"
   ${If} ${Errors}
     SetOutPath "$INSTDIR"
     RMDir /r "$INSTDIR\new"

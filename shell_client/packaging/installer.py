@@ -11,6 +11,7 @@ from shell_client.packaging.bundle import program_of
 from shell_client.packaging.release import APP_NAME, FILE_STEM, CannotPackage, Release
 
 SCRIPT = Path(__file__).with_name("installer.nsi")
+ICON = Path(__file__).with_name("icon.ico")
 
 _TAIL = 10
 
@@ -39,6 +40,7 @@ def make_installer(release: Release, bundle: Path, *, config: Path, target: Path
         "STEM": FILE_STEM,
         "BUNDLE": str(bundle.resolve()),
         "CONFIG": str(config.resolve()),
+        "ICON": str(ICON),
         "SIZE_KB": str(bytes_installed // 1024),
         "OUTPUT": str(target.resolve()),
     }

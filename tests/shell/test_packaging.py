@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import os
@@ -37,6 +38,8 @@ MOMENT = datetime(2026, 11, 24, 10, 30, tzinfo=UTC)
 RELEASE = Release(version="1.2.3", moment=MOMENT, commit="c0ffee", api_base_url="https://till.example.com")
 LARGEST_MEGABYTES = 405
 START_SECONDS = 30
+WINE = Path("/usr/lib/wine/wine64")
+UNINSTALL_KEY = r"HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall\MovieTicketClient"
 
 
 @pytest.fixture(scope="session")
@@ -286,13 +289,87 @@ def test_a_warning_of_the_compiler_stops_the_release(
     assert not target.exists()
 
 
-def test_an_upgrade_keeps_the_machines_settings_and_uninstalling_only_removes_what_was_installed() -> None:
-    script = SCRIPT.read_text("utf-8")
-    assert script.count("${CONFIG}") == 1
-    assert re.search(
-        r'IfNot} \$\{FileExists} "\$INSTDIR\\config\.json"\n +File "/oname=config\.json" "\$\{CONFIG}"', script
-    )
-    assert 'RMDir /r "$INSTDIR"' not in script
+@pytest.fixture
+def windows(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Return what runs a program of Windows (Wine's) and answers what it says; its C: is `tmp_path/wine/drive_c`."""
+    told = {
+        **os.environ,
+        "WINEPREFIX": str(tmp_path / "wine"),
+        "WINEDEBUG": "-all",
+        "WINEDLLOVERRIDES": "mscoree,mshtml,winemenubuilder.exe=",  # no questions, no menus of this desktop
+        "LC_ALL": "C.UTF-8",
+    }
+    told.pop("DISPLAY", None)
+
+    def run(*words: str, code: int = 0) -> str:
+        done = subprocess.run([WINE, *words], env=told, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == code, (words, done)
+        return done.stdout
+
+    run("wineboot", "--init")
+    yield run
+    subprocess.run([WINE.with_name("wineserver64"), "--kill", "--wait"], env=told, check=False)
+
+
+def installer_for_wine(version: str, bundle: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Compile the script for the 64-bit loader: Debian's Wine of one architecture starts no 32-bit installer."""
+    script = folder / "amd64.nsi"
+    script.write_text(f"Target amd64-unicode\n{SCRIPT.read_text('utf-8')}", "utf-8")
+    monkeypatch.setattr("shell_client.packaging.installer.SCRIPT", script)
+    settings, target = folder / f"config-{version}.json", folder / f"setup-{version}.exe"
+    made = dataclasses.replace(RELEASE, version=version)
+    settings.write_text(filled_template(made), "utf-8")
+    make_installer(made, bundle, config=settings, target=target)
+    return str(target)
+
+
+def test_the_installer_installs_upgrades_and_removes_without_a_window(
+    windows: Callable[..., str], small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = small_bundle / "_internal" / "only in the old version"
+    old.write_text("old")
+    first = installer_for_wine("1.2.3", small_bundle, tmp_path, monkeypatch)
+    old.unlink()
+    second = installer_for_wine("1.3.0", small_bundle, tmp_path, monkeypatch)
+    drive = tmp_path / "wine" / "drive_c"
+    folder = drive / "Program Files" / "MovieTicketClient"
+    start_menu = drive / "ProgramData" / "Microsoft" / "Windows" / "Start Menu" / "Programs" / "电影票务管理系统"
+    shortcuts = [
+        drive / "users" / "Public" / "Desktop" / "电影票务管理系统.lnk",
+        start_menu / "电影票务管理系统.lnk",
+        start_menu / "卸载.lnk",
+    ]
+
+    windows(first, "/S")
+    assert (folder / "MovieTicketClient.exe").read_bytes() == b"program"
+    assert json.loads((folder / "config.json").read_text("utf-8"))["api_base_url"] == "https://till.example.com"
+    assert [str(shortcut) for shortcut in shortcuts if not shortcut.is_file()] == []
+    assert re.search(r"DisplayVersion +REG_SZ +1\.2\.3\s", windows("reg", "query", UNINSTALL_KEY))
+
+    (folder / "config.json").write_text("{}")
+    (folder / "somebody's.txt").write_text("mine")
+    windows(second, "/S")
+    assert (folder / "config.json").read_text() == "{}"
+    kept = {path.name for path in folder.rglob("*") if path.is_file()}
+    assert kept == {"MovieTicketClient.exe", "python311.dll", "config.json", "uninstall.exe", "somebody's.txt"}
+    entry = windows("reg", "query", UNINSTALL_KEY)
+    assert re.search(r"DisplayVersion +REG_SZ +1\.3\.0\s", entry)
+    assert re.search(r'QuietUninstallString +REG_SZ +"C:\\Program Files\\MovieTicketClient\\uninstall\.exe" /S', entry)
+
+    windows(str(folder / "uninstall.exe"), "/S")  # goes on in a copy of itself
+    give_up = time.monotonic() + START_SECONDS
+    while [path.name for path in folder.iterdir()] != ["somebody's.txt"] or start_menu.exists():
+        assert time.monotonic() < give_up, [path.name for path in folder.iterdir()]
+        time.sleep(0.05)
+    assert [str(shortcut) for shortcut in shortcuts if shortcut.exists()] == []
+    while is_listed(windows):
+        assert time.monotonic() < give_up, "the list of programs still has it"
+
+
+def is_listed(windows: Callable[..., str]) -> bool:
+    """Tell whether the list of programs still has ours."""
+    everything = windows("reg", "query", UNINSTALL_KEY.rpartition("\\")[0])
+    return "MovieTicketClient" in everything
 
 
 def test_archives_of_the_same_files_are_the_same_bytes(tmp_path: Path) -> None:
