@@ -15,10 +15,10 @@ NONCE_SECRET_KEY = env.strong_secret("NONCE_SECRET_KEY")
 if len({SECRET_KEY, JWT_SECRET_KEY, NONCE_SECRET_KEY}) < 3:
     raise ImproperlyConfigured("SECRET_KEY, JWT_SECRET_KEY and NONCE_SECRET_KEY must differ from each other.")
 
-PUBLIC_ORIGIN = env.required("PUBLIC_ORIGIN").rstrip("/")
+PUBLIC_ORIGIN = env.required("PUBLIC_ORIGIN")
 if urlsplit(PUBLIC_ORIGIN).scheme != "https" or urlsplit(PUBLIC_ORIGIN).path:
     raise ImproperlyConfigured(
-        "PUBLIC_ORIGIN must be an https origin without a path, like https://tickets.example.com."
+        "PUBLIC_ORIGIN must be an https origin without a path or a slash at its end, like https://tickets.example.com."
     )
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or [str(urlsplit(PUBLIC_ORIGIN).hostname)]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_ORIGIN]

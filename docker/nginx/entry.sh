@@ -11,6 +11,13 @@ set -eu
 : "${RUN_DIR:=/run/nginx}" "${CONF_DIR:=/etc/nginx/app}" "${NGINX_ETC:=/etc/nginx}" "${STATIC_PARENT:=/srv}"
 : "${ERROR_LOG:=/dev/stderr}" "${ACCESS_LOG:=/dev/stdout}" "${LISTEN:=8443}" "${REDIRECT_LISTEN:=8080}"
 : "${TLS_CERTIFICATE:=/run/secrets/tls_certificate}" "${TLS_KEY:=/run/secrets/tls_key}" "${STATUS_LISTEN:=8081}"
+case "$PUBLIC_ORIGIN" in
+  https://*/*) echo "PUBLIC_ORIGIN is $PUBLIC_ORIGIN: it ends with the host or the port, without a slash" >&2; exit 1 ;;
+esac
+case ",$(echo "$ADMIN_ALLOW" | tr -d ' ')," in
+  ,all,) ;;
+  *,all,*) echo "ADMIN_ALLOW is $ADMIN_ALLOW: it is either all or a list of networks" >&2; exit 1 ;;
+esac
 templates='nginx server'
 if [ -n "${OPS_SERVERS:-}" ]; then templates="$templates ops"; else OPS_SERVERS='server 127.0.0.1:9 down;'; fi
 export RUN_DIR CONF_DIR NGINX_ETC STATIC_PARENT ERROR_LOG ACCESS_LOG LISTEN REDIRECT_LISTEN STATUS_LISTEN
@@ -30,7 +37,7 @@ each() {
     echo "$2 $network;"
   done
 }
-if [ "$ADMIN_ALLOW" = all ]; then
+if [ "$(echo "$ADMIN_ALLOW" | tr -d ' ')" = all ]; then
   rm -f "$RUN_DIR/admin-allow.conf"
 else
   { each "$ADMIN_ALLOW" allow; echo 'deny all;'; } > "$RUN_DIR/admin-allow.conf"

@@ -99,6 +99,22 @@ def test_its_memory_and_its_processes_are_limited(name: str) -> None:
     assert 0 < SERVICES[name]["pids_limit"] <= 500
     for mount in SERVICES[name].get("tmpfs", []):
         assert re.search(r":size=\d+m\b", mount), mount
+    held = sum(int(re.search(r":size=(\d+)m\b", mount)[1]) for mount in SERVICES[name].get("tmpfs", []))
+    assert held <= megabytes(SERVICES[name]["mem_limit"]) / 2  # what lies there counts against the limit
+
+
+def megabytes(size: str) -> int:
+    return int(size[:-1]) * {"m": 1, "g": 1024}[size[-1]]
+
+
+def test_nginx_may_open_as_many_files_as_its_configuration_counts_on() -> None:
+    told = (ROOT / "nginx" / "conf" / "nginx.conf.template").read_text(encoding="utf-8")
+    names = ("worker_rlimit_nofile", "worker_processes", "worker_connections")
+    files, workers, slots = (int(re.search(rf"{name} (\d+);", told)[1]) for name in names)
+    assert SERVICES["nginx"]["ulimits"] == {"nofile": {"soft": files, "hard": files}}
+    assert files >= 4 * slots
+    kilobytes_each = 46  # measured: 3,000 connections that had sent the first byte of a handshake
+    assert workers * slots * kilobytes_each / 1024 < 0.75 * megabytes(SERVICES["nginx"]["mem_limit"])
 
 
 @every_service

@@ -68,6 +68,7 @@ class Application(ThreadingHTTPServer):
         self.asked: list[str] = []
         self.told: list[dict[str, str]] = []
         self.gone = False
+        self.policy = ""
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -100,6 +101,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("X-Server", self.server.name)
         self.send_header("Content-Length", "0")
+        if self.server.policy:
+            self.send_header("Content-Security-Policy", self.server.policy)
         self.end_headers()
 
     do_POST = do_GET  # noqa: N815
@@ -346,6 +349,33 @@ def test_a_network_that_is_none_stops_the_start(start: Callable[..., Front]) -> 
         start(ADMIN_ALLOW="10.0.0")
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ADMIN_ALLOW", "all,10.0.0.0/8"),
+        ("ADMIN_ALLOW", "10.0.0.0/8, all"),
+        ("PUBLIC_ORIGIN", "https://tickets.example.com/"),
+        ("PUBLIC_ORIGIN", "https://tickets.example.com/till"),
+    ],
+)
+def test_what_was_not_meant_so_stops_the_start(start: Callable[..., Front], variable: str, value: str) -> None:
+    with pytest.raises(CannotStart, match=f"{variable} is {value}"):
+        start(**{variable: value})
+
+
+def test_what_the_application_allows_a_browser_is_sent_on_once(
+    start: Callable[..., Front], servers: dict[str, Application]
+) -> None:
+    front = start()
+    servers["till-1"].policy = servers["till-2"].policy = "default-src 'self'"
+
+    assert front.ask("/till/").headers.get_all("Content-Security-Policy") == ["default-src 'self'"]
+    assert front.ask("/ops/").headers.get_all("Content-Security-Policy") is None  # of Grafana's scripts: as they are
+    servers["ops"].leave()
+    (strict,) = front.ask("/ops/").headers.get_all("Content-Security-Policy") or []
+    assert strict.startswith("default-src 'none'; ")
+
+
 def test_a_till_server_that_is_away_costs_nobody_a_request(
     start: Callable[..., Front], servers: dict[str, Application]
 ) -> None:
@@ -383,7 +413,8 @@ def test_a_till_server_that_says_nothing_costs_nobody_a_request(
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [("/admin/", 403), ("/ops/", 403), ("/metrics", 404), ("/api/v2/orders", 503), ("/till/", 503)]
+    ("path", "status"),
+    [("/x/../y", 400), ("/admin/", 403), ("/ops/", 403), ("/metrics", 404), ("/api/v2/orders", 503), ("/till/", 503)],
 )
 def test_what_nginx_refuses_itself_carries_the_security_headers_once(
     start: Callable[..., Front], servers: dict[str, Application], path: str, status: int

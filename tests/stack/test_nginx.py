@@ -5,16 +5,24 @@ import re
 import subprocess
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 import requests
 
 from backend.devtools import nginx
-from backend.devtools.children import program
+from backend.devtools.children import free_port, is_free, program, running
 from tests.ops.processes import eventually
 from tests.stack.conftest import Front
 
-SECURITY_HEADERS = ("Strict-Transport-Security", "X-Content-Type-Options", "X-Frame-Options", "Permissions-Policy")
+SECURITY_HEADERS = (
+    "Strict-Transport-Security",
+    "X-Content-Type-Options",
+    "X-Frame-Options",
+    "Permissions-Policy",
+    "Content-Security-Policy",
+)
 
 
 def device() -> dict[str, str]:
@@ -86,6 +94,80 @@ def test_every_answer_carries_the_security_headers_once(front: Front, path: str)
 
     for name in SECURITY_HEADERS:
         assert len(answer.raw.headers.getlist(name)) == 1, name
+
+
+def test_a_range_of_a_static_file_that_is_not_there_is_answered_with_the_whole(front: Front):
+    answer = front.get("/static/app.css", headers={"Range": "bytes=9999-"})
+
+    assert (answer.status_code, answer.text) == (200, "body {}")
+    for name in (*SECURITY_HEADERS, "Cache-Control"):
+        assert len(answer.raw.headers.getlist(name)) == 1, name
+
+
+def test_what_nginx_says_itself_may_do_nothing_in_a_browser(front: Front):
+    for path in ("/static/app.css", "/static/missing.css", "/metrics", "/till/../"):
+        asked = requests.Request("GET", front.origin).prepare()
+        asked.url = front.origin + path
+        with requests.Session() as session:
+            answer = session.send(asked, verify=front.ca_file, timeout=10)
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; "), path
+
+
+IPV6 = [
+    "2001:db8:1:2:3:4:5:6",
+    "2001:db8:1:2::9",
+    "2001:db8:1:2::",
+    "2001:db8:1::7",
+    "2001:db8:1::b:c:d:e",
+    "2001:db8:1::c:d:e",
+    "2001:db8::1",
+    "2001:db8::a:b:c:d",
+    "2001:db8::2:a:b:c:d",
+    "2001::1",
+    "2001::a:b:c:d",
+    "2001::3:a:b:c:d",
+    "2001::2:3:a:b:c:d",
+    "::1",
+    "::",
+    "::a:b:c:d",
+    "::4:a:b:c:d",
+    "::3:4:a:b:c:d",
+    "::2:3:4:a:b:c:d",
+    "0:2:3:4:a:b:c:d",
+    "fe80::1:2",
+    "::ffff:c000:207",
+]
+
+
+def test_one_ipv6_customer_is_one_address_however_his_addresses_are_written(tmp_path: Path):
+    """By the map itself, asked with each form: nginx alone would write each in the shortest."""
+    limits = (nginx.TEMPLATES / "limits.conf").read_text(encoding="utf-8")
+    assert limits.count("map $remote_addr $client_network") == 1
+    asked_for = limits.replace("$remote_addr", "$http_x_address")
+    port = free_port()
+    places = " ".join(
+        f"{name}_temp_path {tmp_path}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    configuration = tmp_path / "nginx.conf"
+    configuration.write_text(
+        f"pid {tmp_path}/nginx.pid; error_log {tmp_path}/error.log; events {{}}"
+        f"http {{ access_log off; {places} {asked_for}"
+        f"server {{ listen 127.0.0.1:{port}; location / {{ return 200 $client_network; }} }} }}",
+        encoding="utf-8",
+    )
+
+    def key(address: str) -> str:
+        return requests.get(f"http://127.0.0.1:{port}/", headers={"X-Address": address}, timeout=5).text
+
+    with running(nginx.nginx(configuration)) as child:
+        child.wait_until(lambda: not is_free(port), seconds=10)
+        found = {address: key(address) for address in IPV6}
+        mapped = [key("::ffff:192.0.2.7"), key("192.0.2.7")]
+
+    wanted = {address: ip_network(f"{address}/64", strict=False) for address in IPV6}
+    assert {address: ip_network(f"{found[address]}::/64") for address in IPV6} == wanted
+    assert len(set(found.values())) == len(set(wanted.values()))  # and each written in one way
+    assert mapped == ["192.0.2.7", "192.0.2.7"]
 
 
 def test_static_files_are_kept_for_thirty_days_and_missing_ones_are_not(front: Front):
