@@ -1,5 +1,6 @@
 """Showtimes that a restore closed for sale: what was sold since the backup is not known there."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -12,14 +13,21 @@ from backend.core.mongo import collection
 from backend.core.problems import NotFound
 
 Document = dict[str, Any]
-CLOSED = "closedByRestore"  # {at, salesEndAt}: since when, and until when it was to be sold
+# {at, salesEndAt, backup}: since when, until when it was to be sold, and the time of the newest thing in the backup.
+CLOSED = "closedByRestore"
 
 
-def close_after_restore(*, now: datetime) -> list[Document]:
-    """Close every showtime that is still sold, and return all that are closed; may be repeated."""
+def close_after_restore(
+    *, now: datetime, backup: datetime | None = None, cinemas: Collection[ObjectId] | None = None
+) -> list[Document]:
+    """Close every showtime that is still sold, of `cinemas` or of all, and return all that are closed.
+
+    `backup` is the time of the newest thing that the backup knows. It may be repeated.
+    """
+    of_cinemas: Document = {} if cinemas is None else {"cinema": {"$in": list(cinemas)}}
     at = now.replace(microsecond=0)  # as a form shows it: who saves other members of the showtime changes nothing here
-    for show in collection("showtimes").find({"salesEndAt": {"$gt": now}, CLOSED: {"$exists": False}}):
-        closed = {"salesEndAt": at, CLOSED: {"at": at, "salesEndAt": show["salesEndAt"]}}
+    for show in collection("showtimes").find({"salesEndAt": {"$gt": now}, CLOSED: {"$exists": False}, **of_cinemas}):
+        closed = {"salesEndAt": at, CLOSED: {"at": at, "salesEndAt": show["salesEndAt"], "backup": backup}}
         collection("showtimes").update_one({"_id": show["_id"], CLOSED: {"$exists": False}}, {"$set": closed})
     return closed_showtimes()
 

@@ -3,3 +3,7 @@
 
 class NotRestored(Exception):
     """Nothing was switched; the message says why and what to do."""
+
+
+class NotReconciled(Exception):
+    """Nothing was taken over or opened; the message says why."""

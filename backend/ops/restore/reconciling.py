@@ -16,7 +16,9 @@ from backend.boxoffice.ledger import Breach, breaches_of
 from backend.boxoffice.models import OrderState
 from backend.boxoffice.services.mend import mend_showtime
 from backend.core.mongo import collection
-from backend.programme.reopening import closed_showtimes, open_again
+from backend.ops.restore.errors import NotReconciled
+from backend.ops.restore.losses import newest
+from backend.programme.reopening import CLOSED, closed_showtimes, name_of, open_again
 
 Document = dict[str, Any]
 HOW_FAR = {
@@ -39,9 +41,15 @@ class Reconciled:
 
 
 def reconcile(source: Database[Document], *, now: datetime) -> list[Reconciled]:
-    """Take over what `source` knows of the closed showtimes and open those whose ledger agrees. May be repeated."""
+    """Take over what `source` knows of the closed showtimes and open those whose ledger agrees. May be repeated.
+
+    Raises NotReconciled where `source` cannot know what was sold of one of them since the backup.
+    """
+    closed = closed_showtimes()
+    for show in closed:
+        _refuse_ignorant(source, show)
     done = []
-    for show in closed_showtimes():
+    for show in closed:
         taken_over = sum(_take_over(order) for order in source["orders"].find({"showtime": show["_id"]}))
         mend_showtime(show["_id"], now=now)
         wrong = breaches_of(show["_id"], now=now)
@@ -49,6 +57,22 @@ def reconcile(source: Database[Document], *, now: datetime) -> list[Reconciled]:
             open_again(show["_id"], by=None, now=now)
         done.append(Reconciled(show, taken_over, wrong))
     return done
+
+
+def _refuse_ignorant(source: Database[Document], show: Document) -> None:
+    """Raise NotReconciled unless `source` has the showtime, the backup's orders of it, and something younger."""
+    if source["showtimes"].find_one({"_id": show["_id"]}, {"_id": 1}) is None:
+        raise NotReconciled(f"{source.name} does not know the showtime {name_of(show)} ({show['_id']})")
+    backup = show[CLOSED].get("backup")
+    of_backup: Document = {"showtime": show["_id"]} | ({"createdAt": {"$lte": backup}} if backup else {})
+    for order in collection("orders").find(of_backup, {"number": 1}):
+        if source["orders"].find_one({"_id": order["_id"]}, {"_id": 1}) is None:
+            raise NotReconciled(
+                f"{source.name} has lost sales itself: the backup's order {order['number']} is not there"
+            )
+    until = newest(source)
+    if until is None or (backup is not None and until <= backup):
+        raise NotReconciled(f"{source.name} is no younger than the backup: it cannot know what was sold since")
 
 
 def open_by_name(showtimes: list[ObjectId], *, now: datetime) -> None:

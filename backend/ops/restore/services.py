@@ -14,6 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bson import ObjectId
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -31,7 +33,8 @@ from backend.ops.backup import archive
 from backend.ops.backup.errors import BackupError
 from backend.ops.backup.loading import load, measure
 from backend.ops.backup.manifest import Manifest
-from backend.ops.restore import carrying, withholding
+from backend.ops.demo.load import MARK as DEMO
+from backend.ops.restore import carrying, losses, names, withholding
 from backend.ops.restore.errors import NotRestored
 from backend.programme.reopening import close_after_restore, name_of
 
@@ -94,6 +97,8 @@ def restore_beside(file: Path, target: str, *, drop: bool, progress: Progress) -
 
     Nothing that serves is touched. Raises NotRestored.
     """
+    if not names.is_ours(target):
+        raise NotRestored(f"{target!r} is no name for a database of ours: letters, digits, _ and - (up to 63)")
     now = serving.read(client())
     if target in {now.database, serving.first_name(), serving.resting(now.database), f"{serving.first_name()}_control"}:
         raise NotRestored(f"{target} is one that serves, rests or steers: name another")
@@ -101,6 +106,7 @@ def restore_beside(file: Path, target: str, *, drop: bool, progress: Progress) -
         raise NotRestored(f"{target} is not empty: name another, or say --drop")
     with _in_one_line(file):
         manifest = archive.verify(file)
+        _refuse_empty(manifest)
         client().drop_database(target)
         documents = _filled(file, client()[target], progress)
     with serving.using(target):
@@ -147,6 +153,7 @@ def _restore(
 ) -> Restored:
     progress(f"reading {file.name} to its end")
     manifest = archive.verify(file)
+    _refuse_empty(manifest)
     former = serving.read(client()).database
     target = serving.resting(former)
     _refuse_kept(target, drop=drop)
@@ -173,6 +180,24 @@ def _restore(
     serving.follow()
     done.documents, done.former, done.database = restored, former, target
     return done
+
+
+def _refuse_empty(manifest: Manifest) -> None:
+    """Raise NotRestored where the backup cannot be one of a cinema: nobody works there, or nothing was ever set up."""
+    for needed in ("users", "django_migrations"):
+        held = [file for path, file in manifest.files.items() if path.rpartition("/")[2] == f"{needed}.bson"]
+        if not any(file.documents for file in held):
+            raise NotRestored(f"the backup is empty: it has no {needed}")
+
+
+def _refuse_strange(restored: Database[Document]) -> None:
+    """Raise NotRestored where the backup is of a later release, or is the demo's and this is production."""
+    known = MigrationExecutor(connection).loader.disk_migrations or {}
+    for row in restored["django_migrations"].find({"app": {"$in": sorted({app for app, _name in known})}}):
+        if (row["app"], row["name"]) not in known:
+            raise NotRestored(f"the backup is of a later release than this one: {row['app']}.{row['name']} is unknown")
+    if settings.ENVIRONMENT == "prod" and restored["appState"].find_one({"_id": DEMO}):
+        raise NotRestored("the backup holds demo data, and this is production")
 
 
 def _refuse_kept(target: str, *, drop: bool) -> None:
@@ -242,6 +267,7 @@ def _filled_and_migrated(file: Path, target: str, progress: Progress) -> int:
     documents = _filled(file, client()[target], progress)
     progress("bringing it to this release")
     with serving.using(target):
+        _refuse_strange(client()[target])
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate_database", verbosity=0)
@@ -262,11 +288,17 @@ def _brought_up_to_date(
     done = Restored(database=restored.name, former="", documents=0, taken_at=manifest.taken_at)
     knows_accounts = former is not None and _has(former, "users")
     knows_sales = former is not None and (_has(former, "orders") or not _has(restored, "orders"))
+    backup = losses.newest(restored)
+    lost: set[ObjectId] | None = set() if knows_sales else None
     if former is not None:
         for name in carrying.RULES:
             if knows_sales or name not in carrying.SALES:
                 progress(f"taking over {name}")
                 done.carried[name] = carrying.carry(name, former, restored)
+        if knows_sales:
+            lost = losses.cinemas_that_lost_sales(former, restored)
+            if lost != set():
+                progress("the former database has lost sales: what it may have sold stays closed until reconciled")
     carrying.renew_marks(former, restored)
     known = former["users"].distinct("_id") if knows_accounts and former is not None else []
     done.unbound = withholding.withhold_machines(restored, known=known, managers=managers, now=now)
@@ -275,8 +307,9 @@ def _brought_up_to_date(
     withholding.end_sessions(restored, now=now)
     withholding.renew_maps(restored)
     with serving.using(restored.name):
-        if not knows_sales:
-            done.closed = [name_of(show) for show in close_after_restore(now=now)]
+        if lost != set():
+            closed = close_after_restore(now=now, backup=backup, cinemas=lost)
+            done.closed = [name_of(show) for show in closed]
         while sweep(now=now):
             pass
         progress("checking the ledger")

@@ -1,5 +1,6 @@
 """A cinema of yesterday that was backed up, and what brings the tests' own database back afterwards."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,12 @@ def live(transactional_db: None) -> Iterator[str]:
 @pytest.fixture
 def backed_up(live: str, tmp_path: Path) -> Callable[[], Path]:
     """Give a function that backs up what there is and returns the file."""
+    numbers = itertools.count()
 
     def back_up() -> Path:
-        call_command("backup_database", output=tmp_path, verbosity=0)
-        return shelf.backups_in(tmp_path)[0].path
+        shelf_of_its_own = tmp_path / str(next(numbers))  # two of one second have one name
+        call_command("backup_database", output=shelf_of_its_own, verbosity=0)
+        return shelf.backups_in(shelf_of_its_own)[0].path
 
     return back_up
 

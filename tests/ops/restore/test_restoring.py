@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyrage
 import pytest
 from bson import ObjectId
@@ -12,6 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
 from django_mongodb_backend.models import EmbeddedModel
+from pymongo.errors import AutoReconnect
 from redis.exceptions import RedisError
 
 from backend.accounts.roles import ROLES
@@ -21,6 +23,7 @@ from backend.core import clock, serving
 from backend.core.mongo import client, collection, database_name
 from backend.core.redis import redis
 from backend.ops import lease
+from backend.ops.backup import archive
 from backend.ops.restore import carrying, services, withholding
 from backend.programme.reopening import closed_showtimes
 from backend.programme.services import change_showtime
@@ -325,7 +328,7 @@ def test_a_showtime_whose_sales_do_not_agree_stays_closed(
     assert [show["_id"] for show in closed_showtimes()] == [broken["_id"]]
 
 
-def test_somebody_must_be_able_to_approve(live: str, backed_up: BackUp, restore: Restore) -> None:
+def test_somebody_must_be_able_to_approve(seller: Till, live: str, backed_up: BackUp, restore: Restore) -> None:
     file = backed_up()
 
     for managers in ([], [make_staff("manager").phone], [make_staff("seller").phone]):  # none, and none of yesterday
@@ -335,7 +338,114 @@ def test_somebody_must_be_able_to_approve(live: str, backed_up: BackUp, restore:
     nothing_happened(live)
 
 
+@pytest.mark.parametrize("trace", ["orders", "seatMaps", "idempotencyKeys"])
+def test_a_former_database_that_lost_sales_itself_keeps_its_cinema_closed(
+    live: str, make_till: Any, backed_up: BackUp, restore: Restore, capsys: pytest.CaptureFixture[str], trace: str
+) -> None:
+    till = make_till(make_staff()).log_in()
+    lost, whole = make_showtime(), make_showtime()
+    first = till.sell(lost, "1-1") if trace != "idempotencyKeys" else None
+    till.sell(whole, "1-1")
+    file = backed_up()
+    order = till.sell(lost, "1-2")
+    if trace != "seatMaps":
+        collection("orders").delete_many({"showtime": lost["_id"]})
+        collection("seatMaps").update_one({"_id": lost["_id"]}, {"$set": {"seats": {}}})
+    else:
+        collection("orders").delete_one({"_id": ObjectId(order["id"])})
+        collection("seatMaps").delete_one({"_id": lost["_id"]})
+        collection("idempotencyKeys").delete_many({})
+    if trace == "orders":
+        collection("seatMaps").delete_one({"_id": lost["_id"]})
+        collection("idempotencyKeys").delete_many({})
+
+    restore(file)
+
+    assert "Closed for sale: " in capsys.readouterr().out
+    assert till.log_in().try_hold(lost, "1-2").json()["code"] == "sales_closed"
+    if first is not None:  # only an answer that names no cinema closes them all
+        till.sell(whole, "1-2")
+
+
+def test_a_source_that_cannot_know_opens_nothing(
+    live: str, make_till: Any, backed_up: BackUp, restore: Restore
+) -> None:
+    chief = make_staff("chain_manager", password=PASSWORD)
+    till = make_till(make_staff()).log_in()
+    showtime = make_showtime()
+    till.sell(showtime, "1-1")
+    file = backed_up()
+    till.sell(showtime, "1-2")
+    look = f"{live}_look"
+    try:
+        restore(file, target_db=look)
+        restore(file, without_former=True, manager=[chief.phone])
+        for source in ("a b", "", "a/b", "admin"):
+            with pytest.raises(CommandError, match="is no other database"):
+                call_command("reconcile_sales", source=source)
+
+        with pytest.raises(CommandError, match="no younger than the backup"):
+            call_command("reconcile_sales", source=look)
+        client()[look]["orders"].delete_many({})
+        with pytest.raises(CommandError, match="has lost sales itself"):
+            call_command("reconcile_sales", source=look)
+        client()[look]["showtimes"].delete_many({})
+        with pytest.raises(CommandError, match="does not know the showtime"):
+            call_command("reconcile_sales", source=look)
+    finally:
+        client().drop_database(look)
+    assert [show["_id"] for show in closed_showtimes()] == [showtime["_id"]]
+
+
 # --- what refuses, and touches nothing ------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["a b", "", "a/b", "admin", "config", "local"])
+def test_a_target_that_is_no_database_of_ours(tmp_path: Path, restore: Restore, name: str) -> None:
+    with pytest.raises(CommandError, match="no name for a database"):
+        restore(tmp_path / "none", target_db=name, drop=True)
+
+
+def test_a_database_that_does_not_answer_is_one_line(
+    tmp_path: Path, restore: Restore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_server: Any) -> Any:
+        raise AutoReconnect("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(serving, "read", away)
+        for options in ({}, {"target_db": "look"}):
+            with pytest.raises(CommandError, match="does not answer"):
+                restore(tmp_path / "none", **options)
+
+
+def test_what_is_of_a_later_release_demo_data_or_empty_is_refused(
+    seller: Till, backed_up: BackUp, restore: Restore, live: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = archive.verify(backed_up())
+    later = {"app": "boxoffice", "name": "0099_later"}
+    collection("django_migrations").insert_one(dict(later))
+    collection("appState").insert_one({"_id": "demo"})
+    try:
+        of_later = backed_up()
+        collection("django_migrations").delete_one(later)
+        of_demo = backed_up()
+    finally:
+        collection("django_migrations").delete_one(later)
+        collection("appState").delete_one({"_id": "demo"})
+
+    with pytest.raises(CommandError, match="later release"):
+        restore(of_later)
+    settings.ENVIRONMENT = "prod"
+    with pytest.raises(CommandError, match="demo data"):
+        restore(of_demo)
+    for needed in ("users", "django_migrations"):
+        files = {path: file for path, file in manifest.files.items() if not path.endswith(f"{needed}.bson")}
+        without = msgspec.structs.replace(manifest, files=files)
+        monkeypatch.setattr(archive, "verify", lambda _file, kept=without: kept)
+        with pytest.raises(CommandError, match=f"has no {needed}"):
+            restore(of_demo)
+    nothing_happened(live)
+
+
 def test_it_asks_before_it_replaces(
     seller: Till, backed_up: BackUp, restore: Restore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

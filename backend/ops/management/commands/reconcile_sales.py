@@ -9,6 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from backend.core import clock
 from backend.core.mongo import client, database_name
 from backend.core.problems import NotFound
+from backend.ops.restore.errors import NotReconciled
+from backend.ops.restore.names import is_ours
 from backend.ops.restore.reconciling import open_by_name, reconcile
 from backend.programme.reopening import CLOSED, closed_showtimes, name_of
 
@@ -46,9 +48,12 @@ class Command(BaseCommand):
             raise CommandError(f"{disagreeing} showtimes stay closed: their seats and orders do not agree.")
 
     def _reconcile(self, source: str) -> int:
-        if source == database_name() or not client()[source].list_collection_names():
-            raise CommandError(f"{source} is no other database that holds anything.")
-        done = reconcile(client()[source], now=clock.now())
+        if not is_ours(source) or source == database_name() or not client()[source].list_collection_names():
+            raise CommandError(f"{source!r} is no other database that holds anything.")
+        try:
+            done = reconcile(client()[source], now=clock.now())
+        except NotReconciled as error:
+            raise CommandError(f"Nothing was opened: {error}.") from None
         for each in done:
             self.stdout.write(f"{name_of(each.showtime)}: {each.orders} orders taken over from {source}.")
             for breach in each.breaches:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, no_translations
+from django.db import DatabaseError
+from pymongo.errors import PyMongoError
 
 from backend.accounts.phones import normalised
 from backend.core import serving
@@ -78,6 +80,8 @@ class Command(BaseCommand):
             )
         except NotRestored as error:
             raise CommandError(f"Nothing was restored: {error}.") from None
+        except (PyMongoError, DatabaseError) as error:
+            raise CommandError(f"Nothing was restored: the database does not answer ({error}).") from None
         self._say(done)
 
     def _sure(self, said: bool, what: str) -> None:
