@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from shell_client.packaging.archive import write_sums, write_zip
-from shell_client.packaging.bundle import ROOT, UNCUT_MEGABYTES, is_for_windows, make_bundle, size_of
+from shell_client.packaging.bundle import ROOT, is_for_windows, left_out_megabytes, make_bundle, size_of
 from shell_client.packaging.installer import make_installer
 from shell_client.packaging.manual import write_manual
 from shell_client.packaging.release import CannotPackage, Release
@@ -42,8 +42,8 @@ def package(release: Release, *, work: Path, target: Path) -> None:
 
     bundle = make_bundle(release, work=work)
     size = size_of(bundle)
-    less = UNCUT_MEGABYTES - size.megabytes
-    print(f"  bundle     {size.megabytes} MB, {size.files} files ({less} MB less than uncut)", flush=True)
+    less = left_out_megabytes(work)
+    print(f"  bundle     {size.megabytes} MB, {size.files} files; at least {less} MB were left out", flush=True)
 
     distribution = lay_out(release, bundle, settings=settings, folder=work / release.name)
     archive = target / f"{release.name}.zip"

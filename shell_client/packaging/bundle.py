@@ -16,9 +16,6 @@ from shell_client.packaging.windows import version_resource
 
 SPEC = Path(__file__).with_name("till.spec")
 ROOT = Path(__file__).resolve().parents[2]
-UNCUT_MEGABYTES = 441
-"""What PyInstaller makes of the shell on Linux where nothing is left out (`SHELL_PACKAGE_UNCUT=1` measures it)."""
-
 _TAIL = 15
 
 
@@ -70,6 +67,14 @@ def program_of(bundle: Path) -> Path:
 def is_for_windows(bundle: Path) -> bool:
     """Tell whether the bundle's program is one for Windows."""
     return program_of(bundle).suffix == ".exe"
+
+
+def left_out_megabytes(work: Path) -> int:
+    """Return how many megabytes (10⁶ bytes) of files the cut kept out of the last bundle made in `work`.
+
+    What the excluded modules would have brought comes on top: PyInstaller never looked at it.
+    """
+    return round(int((work / "left-out.txt").read_text("ascii")) / 1e6)
 
 
 def size_of(bundle: Path) -> Size:

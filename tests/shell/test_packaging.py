@@ -24,7 +24,7 @@ from shell_client.build import BUILD, SOURCE, Build, read_build
 from shell_client.packaging import __main__ as command
 from shell_client.packaging import manual, release
 from shell_client.packaging.archive import write_sums, write_zip
-from shell_client.packaging.bundle import ROOT, Size, make_bundle, program_of, size_of
+from shell_client.packaging.bundle import ROOT, Size, left_out_megabytes, make_bundle, program_of, size_of
 from shell_client.packaging.cut import is_needed
 from shell_client.packaging.installer import SCRIPT, make_installer
 from shell_client.packaging.release import CannotPackage, Release
@@ -37,6 +37,7 @@ from tests.shell.till_server import TillServer
 MOMENT = datetime(2026, 11, 24, 10, 30, tzinfo=UTC)
 RELEASE = Release(version="1.2.3", moment=MOMENT, commit="c0ffee", api_base_url="https://till.example.com")
 LARGEST_MEGABYTES = 405
+LEAST_LEFT_OUT_MEGABYTES = 30
 START_SECONDS = 30
 WINE = Path("/usr/lib/wine/wine64")
 UNINSTALL_KEY = r"HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall\MovieTicketClient"
@@ -131,6 +132,7 @@ def test_the_bundle_starts_and_a_person_logs_in(bundle: Path, server: TillServer
 
 def test_the_bundle_is_cut_to_what_is_used(bundle: Path) -> None:
     assert size_of(bundle).megabytes < LARGEST_MEGABYTES
+    assert left_out_megabytes(bundle.parents[1]) > LEAST_LEFT_OUT_MEGABYTES
     names = [path.relative_to(bundle).as_posix() for path in bundle.rglob("*")]
     languages = {Path(name).name for name in names if "/qtwebengine_locales/" in name}
     assert languages == {"zh-CN.pak", "en-US.pak"}
@@ -427,6 +429,8 @@ def test_a_release_holds_program_manual_settings_list_and_sums(
     monkeypatch.setattr(command, "make_bundle", lambda _release, *, work: small_bundle)  # noqa: ARG005
     output = tmp_path / "dist"
     output.mkdir()
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "left-out.txt").write_text("7000000\n")
     (output / "of an older release").write_text("old")
 
     command.package(RELEASE, work=tmp_path / "work", target=output)
@@ -445,5 +449,5 @@ def test_a_release_holds_program_manual_settings_list_and_sums(
     assert {f"{name}/{part}" for part in wanted} <= held
     assert f"{name}/pictures/sell.png" in held
     said = capsys.readouterr().out
-    assert f"{size_of(small_bundle).megabytes} MB, 2 files" in said
+    assert f"{size_of(small_bundle).megabytes} MB, 2 files; at least 7 MB were left out" in said
     assert size_of(small_bundle) == Size(megabytes=0, files=2)
