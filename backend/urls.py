@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from backend.accounts.api import urls as accounts
 from backend.accounts.web import enter
@@ -23,7 +23,7 @@ urlpatterns = [
     path("api/v2/", include(api)),
     path("", RedirectView.as_view(url="/admin/")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("till/enter/<str:code>/", enter, name="till-enter"),
     path("till/", include("backend.screens.urls")),
 ]
