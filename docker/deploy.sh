@@ -4,4 +4,5 @@
 # A new server that does not become ready brings all back to the release of now. docs/guides/deploy.en.md has it all.
 set -eu
 cd "$(dirname "$0")/.."
+. docker/host.sh
 exec python3 -m backend.ops.rollout_compose deploy "$@"

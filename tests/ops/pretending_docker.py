@@ -8,6 +8,7 @@ from typing import Any
 
 FILE = Path(os.environ["DOCKER_STATE"])
 RELEASE = os.environ.get("APP_IMAGE")
+SETTINGS = dict(line.split("=", 1) for line in Path(".env").read_text("utf-8").splitlines())  # compose reads it too
 
 
 class Fails(Exception):
@@ -19,7 +20,7 @@ def main(words: list[str]) -> int:
     state = json.loads(FILE.read_text("utf-8"))
     state["calls"].append(" ".join(words) + (f" [{RELEASE}]" if RELEASE else ""))
     try:
-        said = compose(state, words[3], words[4:]) if words[0] == "compose" else docker(state, words)
+        said = compose(state, words[1], words[2:]) if words[0] == "compose" else docker(state, words)
     except Fails as failure:
         print(failure, file=sys.stderr)
         return 1
@@ -30,8 +31,12 @@ def main(words: list[str]) -> int:
 
 
 def compose(state: dict[str, Any], verb: str, rest: list[str]) -> str:
-    """Do as `docker compose -f FILE VERB REST` does."""
-    image = RELEASE or state["image"]
+    """Do as `docker compose VERB REST` does."""
+    files = os.environ.get("COMPOSE_FILE") or SETTINGS.get("COMPOSE_FILE")
+    if not files:
+        raise Fails("no configuration file provided: not found")
+    state["files"] = files
+    image = RELEASE or SETTINGS.get("APP_IMAGE") or "cinema-app:1"
     if verb == "config":
         services: dict[str, Any] = {name: {"image": image} for name in ("till", "office", "sweeper")}
         services["till"]["deploy"] = {"replicas": 2}
@@ -41,6 +46,11 @@ def compose(state: dict[str, Any], verb: str, rest: list[str]) -> str:
     if verb == "up" and "--scale" in rest:
         state["made"] += 1
         state["containers"][f"c{state['made']:011}"] = {"service": rest[-1], "image": image}
+    if verb == "up" and "--wait" in rest:
+        for container in state["containers"].values():
+            container["image"] = image if container["service"] == rest[-1] else container["image"]
+        if image in state["sick"]:
+            raise Fails("container cinema-till-1 is unhealthy")
     if verb == "run" and rest[2] in state["failing"]:
         raise Fails("no space left")
     return ""

@@ -1,5 +1,6 @@
 """The order of a roll-out's steps: on a site that is only talked about, and on a Docker that only pretends."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from backend.ops import rollout
 from backend.ops.rollout import Failed, deploy, roll
+from backend.ops.rollout_compose import Compose
 from tests.ops.processes import ROOT
 
 WANTED = {"till": 2, "office": 1, "sweeper": 1}
@@ -174,7 +176,7 @@ def test_where_going_back_fails_too_it_says_that_both_may_serve() -> None:
 
 
 # --- docker/deploy.sh and docker/rollback.sh --------------------------------------------------------------------------
-DOCKER = '#!/bin/sh\nexec "{python}" -I "{program}" "$@"\n'
+DOCKER = '#!/bin/sh\nexec "{python}" -I -S "{program}" "$@"\n'
 
 
 class Host:
@@ -182,7 +184,7 @@ class Host:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        for name in ("deploy.sh", "rollback.sh"):
+        for name in ("deploy.sh", "rollback.sh", "second-server.sh", "host.sh"):
             copy(f"docker/{name}", directory)
         for name in ("__init__.py", "ops/__init__.py", "ops/rollout.py", "ops/rollout_compose.py"):
             copy(f"backend/{name}", directory)
@@ -199,7 +201,7 @@ class Host:
             f"c{number:011}": {"service": service, "image": "cinema-app:1"} for number, service in enumerate(services)
         }
         images = ["cinema-app:1", "cinema-app:2", "cinema-app:3"]
-        self.keep(containers=containers, images=images, image="cinema-app:1", made=len(services))
+        self.keep(containers=containers, images=images, made=len(services))
 
     def keep(self, **changes: Any) -> None:
         empty = {"calls": [], "sick": [], "failing": [], "more": ["backup"]}
@@ -209,17 +211,24 @@ class Host:
     def state(self, name: str) -> Any:
         return json.loads(self.file.read_text("utf-8"))[name]
 
-    def run(self, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        self.keep(calls=[], image=self.named())
+    def run(self, script: str, *arguments: str, **exported: str) -> subprocess.CompletedProcess[str]:
+        self.keep(calls=[])
         path = f"{self.directory / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-        environment = {"PATH": path, "DOCKER_STATE": str(self.file)}
-        command = ["sh", str(self.directory / "docker" / script), *arguments, "--found-after", "0"]
+        environment = {"PATH": path, "DOCKER_STATE": str(self.file), **exported}
+        at_once = [] if script == "second-server.sh" else ["--found-after", "0"]
+        command = ["sh", str(self.directory / "docker" / script), *arguments, *at_once]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
     def named(self) -> str:
         lines = (self.directory / ".env").read_text("utf-8").splitlines()
         (image,) = (line.partition("=")[2] for line in lines if line.startswith("APP_IMAGE="))
         return image
+
+    def interrupt(self, release: str) -> None:
+        """Leave one till of `release` where one of another was, as a roll-out does that is killed."""
+        containers = self.state("containers")
+        next(each for each in containers.values() if each["service"] == "till")["image"] = release
+        self.keep(containers=containers)
 
     def serving(self) -> list[tuple[str, str]]:
         return sorted((each["service"], each["image"]) for each in self.state("containers").values())
@@ -246,10 +255,10 @@ def test_deploy_tells_docker_the_jobs_of_the_new_image_first_and_then_one_contai
     assert (done.returncode, done.stderr) == (0, "")
     assert host.serving() == all_of("cinema-app:2")
     assert host.named() == "cinema-app:2"
-    calls = [call.removeprefix("compose -f docker-compose.prod.yml ") for call in host.state("calls")]
+    calls = [call.removeprefix("compose ") for call in host.state("calls")]
     jobs = [call for call in calls if call.startswith("run")]
     assert jobs == [
-        "run --rm --no-deps backup python manage.py backup_database",  # of the release of now
+        "run --rm --no-deps backup python manage.py backup_database [cinema-app:1]",
         "run --rm --no-deps mongo-init [cinema-app:2]",
         "run --rm --no-deps migrate [cinema-app:2]",
         "run --rm --no-deps static [cinema-app:2]",
@@ -277,6 +286,137 @@ def test_rollback_to_a_release_that_is_named(host: Host) -> None:
 
     assert host.run("rollback.sh", "--to", "cinema-app:1").returncode == 0
     assert host.serving() == all_of("cinema-app:1")
+
+
+@pytest.fixture
+def docker(host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """Return a host whose Docker this process itself finds."""
+    monkeypatch.setenv("PATH", f"{host.directory / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("DOCKER_STATE", str(host.file))
+    monkeypatch.setenv("COMPOSE_FILE", "docker-compose.prod.yml")
+    return host
+
+
+def serve(host: Host, release: str, *, back: bool = False) -> None:
+    """Leave all as a roll-out does that has brought `release` into service."""
+    site = Compose(host.directory, with_backup=False, going_back=back)
+    host.keep(containers={name: {**its, "image": release} for name, its in host.state("containers").items()})
+    site.remember(release)
+
+
+def way_back(host: Host) -> str:
+    return Compose(host.directory, with_backup=False).earlier()
+
+
+def test_a_release_that_a_rollback_has_left_is_no_way_back(docker: Host) -> None:
+    serve(docker, "cinema-app:2")
+    serve(docker, way_back(docker), back=True)
+    with pytest.raises(Failed, match=r"^No earlier release is remembered: name one, --to IMAGE\.$"):
+        way_back(docker)
+
+    serve(docker, "cinema-app:2")  # mended
+    serve(docker, "cinema-app:3")
+    assert way_back(docker) == "cinema-app:2"
+    serve(docker, "cinema-app:2", back=True)
+    assert way_back(docker) == "cinema-app:1"
+
+
+def test_a_rollback_to_one_that_nobody_remembers_has_none_before_it(docker: Host) -> None:
+    serve(docker, "cinema-app:2")
+    serve(docker, "cinema-app:0", back=True)
+
+    with pytest.raises(Failed, match="No earlier release"):
+        way_back(docker)
+
+
+def test_after_an_interrupted_deploy_the_release_that_served_comes_back_and_not_the_one_before_it(docker: Host) -> None:
+    serve(docker, "cinema-app:2")
+    docker.interrupt("cinema-app:3")
+
+    assert docker.run("rollback.sh").returncode == 0
+
+    assert docker.serving() == all_of("cinema-app:2")
+    assert docker.named() == "cinema-app:2"
+
+
+def test_an_interrupted_rollback_goes_on(docker: Host) -> None:
+    serve(docker, "cinema-app:2")
+    docker.interrupt("cinema-app:1")
+
+    assert way_back(docker) == "cinema-app:1"
+
+
+def test_an_exported_name_of_the_new_image_is_not_taken_for_the_release_of_now(host: Host) -> None:
+    host.keep(sick=["cinema-app:2"])
+
+    done = host.run("deploy.sh", "cinema-app:2", "--patience", "0", APP_IMAGE="cinema-app:2")
+
+    assert done.stderr.endswith("cinema-app:1 serves.\n")
+    assert [call for call in host.state("calls") if call.endswith("backup_database [cinema-app:1]")]
+    assert host.serving() == all_of("cinema-app:1")
+
+
+def test_where_nothing_is_named_the_release_of_now_is_what_all_servers_run(docker: Host) -> None:
+    serve(docker, "cinema-app:2")
+    (docker.directory / ".env").write_text("PUBLIC_ORIGIN=https://tickets.example.com\n", "utf-8")
+
+    assert Compose(docker.directory, with_backup=False).release() == "cinema-app:2"
+
+
+def test_settings_are_replaced_as_a_whole_with_their_mode(docker: Host) -> None:
+    file = docker.directory / ".env"
+    file.chmod(0o640)
+    before = file.stat()
+
+    serve(docker, "cinema-app:2")
+
+    assert file.read_text("utf-8") == "PUBLIC_ORIGIN=https://tickets.example.com\nAPP_IMAGE=cinema-app:2\n"
+    assert file.stat().st_ino != before.st_ino  # never half written
+    assert file.stat().st_mode == before.st_mode
+    assert not (docker.directory / ".env.new").exists()
+
+
+def test_compose_is_told_the_files_that_the_host_has_or_its_own(host: Host) -> None:
+    host.run("second-server.sh", "cinema-app:2")
+    assert host.state("files") == "docker-compose.prod.yml"
+
+    both = "docker-compose.prod.yml:docker/compose.second-server.yml"
+    file = host.directory / ".env"
+    file.write_text(f"{file.read_text('utf-8')}COMPOSE_FILE={both}\n", "utf-8")
+    assert host.run("second-server.sh", "cinema-app:1").returncode == 0
+    assert host.state("files") == both
+
+
+def test_the_till_of_a_second_machine_is_replaced_and_the_release_kept_for_its_next_start(host: Host) -> None:
+    done = host.run("second-server.sh", "cinema-app:2")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert host.state("calls")[-1] == "compose up --detach --wait --no-deps --no-build till [cinema-app:2]"
+    assert {image for service, image in host.serving() if service == "till"} == {"cinema-app:2"}
+    assert host.named() == "cinema-app:2"
+
+
+def test_one_that_is_not_healthy_on_a_second_machine_gives_way_to_the_release_of_before(host: Host) -> None:
+    host.keep(sick=["cinema-app:2"])
+
+    assert host.run("second-server.sh", "cinema-app:2").stderr.endswith("is unhealthy cinema-app:1 serves.\n")
+
+    assert host.serving() == all_of("cinema-app:1")
+    assert host.named() == "cinema-app:1"
+
+
+def test_two_roll_outs_on_one_host_are_one(host: Host) -> None:
+    directory = os.open(host.directory / "docker", os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    for script, arguments in (("deploy.sh", ["cinema-app:2"]), ("rollback.sh", []), ("second-server.sh", ["a"])):
+        done = host.run(script, *arguments)
+        assert done.returncode == 1
+        assert done.stderr.endswith("is at work on this host: wait for its end.\n")
+        assert done.stderr.count("\n") == 1
+    os.close(directory)
+
+    assert host.state("calls") == []
+    assert host.run("deploy.sh", "cinema-app:2").returncode == 0
 
 
 def test_a_container_that_does_not_become_healthy_is_removed_and_the_old_ones_stay(host: Host) -> None:
