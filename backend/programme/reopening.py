@@ -18,15 +18,20 @@ CLOSED = "closedByRestore"
 
 
 def close_after_restore(
-    *, now: datetime, backup: datetime | None = None, cinemas: Collection[ObjectId] | None = None
+    *,
+    now: datetime,
+    backup: datetime | None = None,
+    cinemas: Collection[ObjectId] | None = None,
+    showtimes: Collection[ObjectId] = (),
 ) -> list[Document]:
-    """Close every showtime that is still sold, of `cinemas` or of all, and return all that are closed.
+    """Close every showtime that is still sold, of `cinemas` and `showtimes` or all, and return all that are closed.
 
     `backup` is the time of the newest thing that the backup knows. It may be repeated.
     """
-    of_cinemas: Document = {} if cinemas is None else {"cinema": {"$in": list(cinemas)}}
+    these = [{"cinema": {"$in": list(cinemas or ())}}, {"_id": {"$in": list(showtimes)}}]
+    which: Document = {} if cinemas is None else {"$or": these}
     at = now.replace(microsecond=0)  # as a form shows it: who saves other members of the showtime changes nothing here
-    for show in collection("showtimes").find({"salesEndAt": {"$gt": now}, CLOSED: {"$exists": False}, **of_cinemas}):
+    for show in collection("showtimes").find({"salesEndAt": {"$gt": now}, CLOSED: {"$exists": False}, **which}):
         closed = {"salesEndAt": at, CLOSED: {"at": at, "salesEndAt": show["salesEndAt"], "backup": backup}}
         collection("showtimes").update_one({"_id": show["_id"], CLOSED: {"$exists": False}}, {"$set": closed})
     return closed_showtimes()

@@ -11,21 +11,22 @@ from typing import Any
 from pymongo import InsertOne, ReplaceOne
 from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from backend.ops.restore import twins
+from backend.ops.restore.errors import NotRestored
+from backend.ops.restore.twins import KEYS, Twin
 
 Document = dict[str, Any]
 # Given a document of the former database and its restored self (None: the backup has none), return what is to stand.
 Rule = Callable[[Document, Document | None], Document]
 BATCH = 500
+DUPLICATE = 11000
 
 
 def later(former: Document, _restored: Document | None) -> Document:
     """The former database's document: it is the younger one."""
     return former
-
-
-def missing(former: Document, restored: Document | None) -> Document:
-    """The backup's document; the former one where it has none."""
-    return former if restored is None else restored
 
 
 def members(*names: str) -> Rule:
@@ -50,13 +51,12 @@ def slots(former: Document, restored: Document | None) -> Document:
 
 def showtime(former: Document, restored: Document | None) -> Document:
     """The backup's showtime; one that an earlier restore closed for sale stays closed."""
-    if restored is None or "closedByRestore" not in former:
-        return missing(former, restored)
-    return members("salesEndAt", "closedByRestore")(former, restored)
+    closed = ("salesEndAt", "closedByRestore") if "closedByRestore" in former else ()
+    return members(*KEYS["showtimes"], *closed)(former, restored)
 
 
 # What a person may do and on which machine: who was disabled, unbound or moved since stays so.
-STANDING = ("account", "device", "role", "cinemas", "password", "session")
+STANDING = ("phone", "account", "device", "role", "cinemas", "password", "session")
 ACCOUNTS: dict[str, Rule] = {"users": members(*STANDING), "deviceBindings": later, "staffSessions": later}
 # What was sold: orders hold their tickets and payments, seat maps who sits where.
 SALES: dict[str, Rule] = {"orders": later, "seatMaps": later, "idempotencyKeys": later}
@@ -64,12 +64,12 @@ SALES: dict[str, Rule] = {"orders": later, "seatMaps": later, "idempotencyKeys":
 LOGS: dict[str, Rule] = {"loginLogs": later, "securityLogs": later, "changeLog": later, "django_admin_log": later}
 # When the last backup and drill were.
 NOTES: dict[str, Rule] = {"backupState": later}
-# What is sold, and where: as in the backup, with what came since; later sales name it.
+# What is sold, and where: as in the backup, with what came since; later sales name it. All is called as it is today.
 PROGRAMME: dict[str, Rule] = {
-    "cinemas": members("networks"),  # from where a first log-in binds
-    "halls": missing,
-    "hallLayouts": missing,
-    "films": missing,
+    "cinemas": members("code", "networks"),  # from where a first log-in binds
+    "halls": members(*KEYS["halls"]),
+    "hallLayouts": members(*KEYS["hallLayouts"]),
+    "films": members(*KEYS["films"]),
     "showtimes": showtime,
     "hallSchedules": slots,
     "clientReleases": later,  # the oldest version that may log in
@@ -84,7 +84,7 @@ EMPTIED = ("django_session", "leases")
 def carry(name: str, former: Database[Document], restored: Database[Document]) -> int:
     """Bring the collection `name` of `restored` up to `former` by its rule; return how many documents changed.
 
-    Memory stays flat. It may be repeated.
+    Memory stays flat. It may be repeated. Raises NotRestored where two documents cannot be told apart.
     """
     rule, target, changed = RULES[name], restored[name], 0
     for batch in _batches(former[name]):
@@ -98,9 +98,34 @@ def carry(name: str, former: Database[Document], restored: Database[Document]) -
             elif after != before:
                 writes.append(ReplaceOne({"_id": each["_id"]}, after))
         if writes:
-            target.bulk_write(writes, ordered=False)
+            try:
+                target.bulk_write(writes, ordered=False)
+            except BulkWriteError as error:
+                raise _two_alike(target, error) from error
             changed += len(writes)
     return changed
+
+
+def _two_alike(target: Collection[Document], error: BulkWriteError) -> Exception:
+    """Return what names both documents that want one unique key; any other error as it is."""
+    wrong = error.details["writeErrors"][0]
+    if wrong.get("code") != DUPLICATE or not (key := wrong.get("keyValue")):
+        return error
+    other = target.find_one(key, {"_id": 1}) or {}
+    wanted = " ".join(str(value) for value in key.values())
+    written: Any = wrong["op"].get("u", wrong["op"])
+    return NotRestored(f"two of {target.name} are {wanted}: {written['_id']} and the backup's {other.get('_id')}")
+
+
+def make_way(former: Database[Document], restored: Database[Document]) -> list[Twin]:
+    """Free in `restored` what the former database's documents are called, and return who was in the way."""
+    return [
+        twin
+        for name in RULES
+        if name in KEYS
+        for batch in _batches(former[name])
+        for twin in twins.make_way(name, batch, former, restored)
+    ]
 
 
 def renew_marks(former: Database[Document] | None, restored: Database[Document]) -> None:

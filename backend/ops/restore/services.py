@@ -290,6 +290,11 @@ def _brought_up_to_date(
     knows_sales = former is not None and (_has(former, "orders") or not _has(restored, "orders"))
     backup = losses.newest(restored)
     lost: set[ObjectId] | None = set() if knows_sales else None
+    alike = carrying.make_way(former, restored) if former is not None else []
+    for twin in alike:
+        progress(str(twin))
+    # A showtime that was lost and planned anew: its hall has the other one now.
+    planned_anew = [twin.backup["_id"] for twin in alike if twin.collection == "showtimes"]
     if former is not None:
         for name in carrying.RULES:
             if knows_sales or name not in carrying.SALES:
@@ -307,8 +312,8 @@ def _brought_up_to_date(
     withholding.end_sessions(restored, now=now)
     withholding.renew_maps(restored)
     with serving.using(restored.name):
-        if lost != set():
-            closed = close_after_restore(now=now, backup=backup, cinemas=lost)
+        if lost != set() or planned_anew:
+            closed = close_after_restore(now=now, backup=backup, cinemas=lost, showtimes=planned_anew)
             done.closed = [name_of(show) for show in closed]
         while sweep(now=now):
             pass

@@ -20,11 +20,12 @@ from backend.accounts.roles import ROLES
 from backend.accounts.services import binding, forgetting, managing
 from backend.boxoffice.ledger import breaches
 from backend.core import clock, serving
+from backend.core.indexes import MongoIndex
 from backend.core.mongo import client, collection, database_name
 from backend.core.redis import redis
 from backend.ops import lease
 from backend.ops.backup import archive
-from backend.ops.restore import carrying, services, withholding
+from backend.ops.restore import carrying, services, twins, withholding
 from backend.programme.reopening import closed_showtimes
 from backend.programme.services import change_showtime
 from tests.factories import make_cinema, make_hall, make_showtime, make_staff
@@ -336,6 +337,84 @@ def test_somebody_must_be_able_to_approve(seller: Till, live: str, backed_up: Ba
             restore(file, without_former=True, manager=managers)
 
     nothing_happened(live)
+
+
+def test_what_was_lost_and_made_anew_keeps_the_name_and_the_backup_s_gives_way(
+    seller: Till, backed_up: BackUp, restore: Restore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    showtime = make_showtime()
+    order = seller.sell(showtime, "1-1")
+    file = backed_up()
+    anew = {}
+    for name in twins.KEYS:
+        document = collection(name).find_one_and_delete({})
+        assert document is not None
+        anew[name] = {**document, "_id": ObjectId()}
+        collection(name).insert_one(anew[name])
+
+    restore(file)
+
+    said = capsys.readouterr()
+    for name, members in twins.KEYS.items():
+        kept = collection(name).find_one({member: anew[name][member] for member in members})
+        assert kept is not None
+        assert kept["_id"] == anew[name]["_id"]
+        assert collection(name).count_documents({}) == (1 if name in twins.LEFT_OUT else 2)
+        assert f"{anew[name]['_id']} keeps it" in said.err
+    assert [show["_id"] for show in closed_showtimes()] == [showtime["_id"]]
+    assert collection("orders").find_one({"_id": ObjectId(order["id"])})["showtime"] == showtime["_id"]
+
+
+def test_names_that_were_changed_and_given_away_are_todays(
+    live: str, make_till: Any, backed_up: BackUp, restore: Restore
+) -> None:
+    shows = [make_showtime(), make_showtime()]
+    people = [make_staff(), make_staff()]
+    file = backed_up()
+    first, second = (collection("films").find_one({"_id": show["film"]}) for show in shows)
+    swap("films", "title", first, second)
+    swap("users", "phone", *(collection("users").find_one({"_id": person.id}) for person in people))
+    collection("halls").update_one({"_id": shows[0]["hall"]}, {"$set": {"name": "IMAX"}})
+    imax = {"_id": ObjectId(), "cinema": shows[0]["cinema"], "name": shows[0]["hallName"]}
+    hall = collection("halls").find_one({"_id": shows[0]["hall"]})
+    assert hall is not None
+    collection("halls").insert_one({**hall, **imax})
+
+    restore(file)
+
+    assert collection("films").find_one({"_id": first["_id"]})["title"] == second["title"]
+    assert collection("users").find_one({"_id": people[0].id})["phone"] == people[1].phone
+    assert collection("halls").find_one({"_id": shows[0]["hall"]})["name"] == "IMAX"
+    assert collection("halls").find_one({"_id": imax["_id"]})["name"] == shows[0]["hallName"]
+
+
+def swap(name: str, member: str, one: Any, other: Any) -> None:
+    for document, value in ((one, "meanwhile"), (other, one[member]), (one, other[member])):
+        collection(name).update_one({"_id": document["_id"]}, {"$set": {member: value}})
+
+
+def test_two_orders_of_one_number_are_named(seller: Till, backed_up: BackUp, restore: Restore, live: str) -> None:
+    order = seller.sell(make_showtime(), "1-1")
+    file = backed_up()
+    document = collection("orders").find_one_and_delete({})
+    assert document is not None
+    other = ObjectId()
+    collection("orders").insert_one({**document, "_id": other})
+
+    with pytest.raises(CommandError, match=f"two of orders are .*: {other} and the backup's {order['id']}"):
+        restore(file)
+
+    nothing_happened(live)
+
+
+def test_every_unique_key_has_its_policy() -> None:
+    unique = {
+        (model._meta.db_table, tuple(path for path, _direction in index.keys))
+        for model in apps.get_models()
+        for index in model._meta.indexes
+        if isinstance(index, MongoIndex) and index.unique and model._meta.db_table in carrying.RULES
+    }
+    assert unique == {*twins.KEYS.items(), ("orders", ("number",)), ("orders", ("tickets.number",))}
 
 
 @pytest.mark.parametrize("trace", ["orders", "seatMaps", "idempotencyKeys"])
