@@ -275,8 +275,36 @@ def test_the_screens_ask_for_their_permissions():
 def test_the_documentation_is_for_those_who_may_read_it(role, db):
     client = signed_in(role)
 
-    for path in ("/api/schema/", "/api/docs/"):
+    for path in ("/api/schema/", "/api/docs/", "/api/docs/?script="):
         assert (client.get(path).status_code == 200) == ("accounts.read_api_docs" in ROLES[role].permissions)
+
+
+def test_the_documentation_is_open_in_development_alone(client, db, settings):
+    assert client.get("/api/schema/").status_code == 403
+    settings.DEBUG = True
+    assert client.get("/api/schema/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "policy"),
+    [
+        ("/till/", "default-src 'self';"),
+        ("/till/nowhere/", "default-src 'self';"),
+        ("/admin/", "default-src 'self';"),
+        ("/admin/login/", "default-src 'self';"),
+        ("/api/docs/", "default-src 'self';"),
+        ("/api/v2/client/latest", "default-src 'none';"),
+        ("/api/v2/orders", "default-src 'none';"),
+        ("/", "default-src 'none';"),
+        ("/nowhere", "default-src 'none';"),
+    ],
+)
+def test_every_answer_says_what_the_browser_may_do_with_it(client, db, path, policy):
+    said = client.get(path)["Content-Security-Policy"]
+
+    assert said.startswith(policy)
+    assert "frame-ancestors 'none'" in said
+    assert ("unsafe" in said) == (path == "/api/docs/")  # Swagger UI's styles
 
 
 def test_the_documentation_is_open_in_development_alone(client, db, settings):

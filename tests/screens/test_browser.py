@@ -383,3 +383,42 @@ def test_a_customers_payment_code_is_never_searched(shop):
 
     assert shop.page.url.endswith("/till/orders/")
     assert shop.page.get_attribute("[name=q]", "placeholder") == "A payment code is not searched"
+
+
+OFFICE_PAGES = (
+    "",
+    "accounts/user/?q=1",
+    "accounts/user/add/",
+    "venues/cinema/add/",
+    "venues/hall/add/",
+    "programme/showtime/add/",
+    "audit/loginlog/",
+    "password_change/",
+)
+
+
+def test_the_back_office_and_the_documentation_break_no_policy(gunicorn, db, request):
+    chief = factories.make_staff("chain_manager", password="quite-a-long-password-1")
+    origin = gunicorn(workers=1)
+    page = request.getfixturevalue("browser").new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    told = {"error", "warning"}
+    page.on(
+        "console",
+        lambda message: faults.append(f"{message.text} {message.location['url']}") if message.type in told else None,
+    )
+    page.goto(f"{origin}/admin/login/?next=/admin/")
+    page.fill("#id_username", chief.phone)
+    page.fill("#id_password", "quite-a-long-password-1")
+    page.click("[type=submit]")
+    page.wait_for_selector("#content-main")
+
+    for path in OFFICE_PAGES:
+        answer = page.goto(f"{origin}/admin/{path}")
+        assert answer.status == 200, path
+        assert "default-src 'self'" in answer.headers["content-security-policy"], path
+    page.goto(f"{origin}/api/docs/")
+    page.wait_for_selector(".opblock", timeout=20_000)
+
+    assert [fault for fault in faults if "/favicon.ico" not in fault] == []  # which a browser asks for by itself
