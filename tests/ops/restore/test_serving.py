@@ -31,24 +31,36 @@ def test_workers_stop_and_go_on_with_the_restored_database(
     till.sell(showtime, "1-1")
     file = backed_up()
     till.sell(showtime, "1-2")
+    may_write, first_write = threading.Event(), threading.Event()
     go_on, last_step = threading.Event(), threading.Event()
+    fill = serving.fill
+
+    def waiting_to_write(database: str) -> None:
+        first_write.set()
+        may_write.wait(60)
+        fill(database)
 
     def waiting() -> int:
         last_step.set()
         go_on.wait(60)
         return forget_sessions()
 
+    monkeypatch.setattr(serving, "fill", waiting_to_write)
     monkeypatch.setattr(services, "forget_sessions", waiting)
     with ThreadPoolExecutor(1) as pool:
         restoring = pool.submit(restore, file)
         try:
-            until_all_answer(origin, 503)
+            assert first_write.wait(60)
+            until_all_answer(origin, 503)  # all know before the restore writes anything
+            assert f"{live}_b" not in client().list_database_names()
+            may_write.set()
             assert till.get("/api/v2/session").json()["code"] == "maintenance"
             assert requests.get(f"{origin}/healthz", timeout=5).status_code == 200
             assert requests.get(f"{origin}/readyz", timeout=5).json()["status"] == "maintenance"
             assert last_step.wait(60)
             until_all_answer(origin, 503)
         finally:
+            may_write.set()
             go_on.set()
         restoring.result()
 
