@@ -5,15 +5,19 @@
 #   sudo docker/change-secret.sh mongo_app | mongo_migrate | mongo_backup | mongo_monitor | mongo_root | mongo_keyfile
 #   sudo docker/change-secret.sh redis_state | redis_cache | grafana
 #   sudo docker/change-secret.sh tls CHAIN.pem KEY.pem
+#   sudo docker/change-secret.sh grafana_secret_key
+#   sudo docker/change-secret.sh offsite < FILE           two lines: the key's name, then the key
+#   sudo docker/change-secret.sh alert_webhook_url | heartbeat_webhook_url < FILE       one line, the address
 # With a second application server, RELOAD_ALSO is what copies the secrets to it, in place, and sends its tills HUP.
 # One that was interrupted may be started again. Files are written in place: a container sees its mounted secret change.
 set -eu
 umask 077
 cd "$(dirname "$0")/.."
-directory=${SECRETS_DIR:-$(if [ -e .env ]; then sed -n 's/^SECRETS_DIR=//p' .env; fi)}
+. docker/host.sh
+directory=${SECRETS_DIR:-$(setting SECRETS_DIR)}
 : "${directory:=secrets}" "${GRACE_SECONDS:=40}" # longer than a worker takes to finish what it has begun
 
-compose() { docker compose -f docker-compose.prod.yml "$@"; }
+compose() { docker compose "$@"; }
 random() { LC_ALL=C tr -dc 'A-Za-z0-9' < /dev/urandom | head -c 64; }
 value() { cat "$directory/$1"; }
 put() { printf '%s' "$2" > "$directory/$1"; }
@@ -23,8 +27,8 @@ refuse() { echo "$*" >&2; exit 1; }
 reload() {
   compose kill -s HUP till office
   compose restart sweeper
-  if [ -n "${RELOAD_ALSO:-}" ]; then sh -c "$RELOAD_ALSO"; fi
-  sleep "$GRACE_SECONDS"
+  if [ -n "${RELOAD_ALSO:-}" ]; then sh -c "$RELOAD_ALSO" 9<&-; fi
+  sleep "$GRACE_SECONDS" 9<&- # without what keeps others out: it goes with this script
 }
 
 # Everybody must read the new key before anybody signs with it: so it is the second one first.
@@ -61,6 +65,12 @@ mongo_user() {
   case $1 in
     app) reload ;;
     monitor) compose restart mongodb-exporter ;;
+    backup) # one that has begun signs in with the former user; the next reads the address anew
+      while compose top backup | grep -q backup_database; do
+        echo "A backup is under way: waiting for its end."
+        sleep "${ASK_AGAIN_SECONDS:-10}" 9<&-
+      done
+      ;;
   esac
   compose run --rm --no-deps mongo-init python docker/mongo/init.py --retire
   rm "$directory/mongo_$1.changing"
@@ -115,6 +125,28 @@ grafana() {
   rm "$directory/grafana_admin_password.new"
 }
 
+# Of what it encrypts in its own database there is nothing here that counts: who signs in, and no source's password.
+grafana_secret_key() {
+  put grafana_secret_key "$(random)"
+  compose restart grafana
+}
+
+# A key that the store's owner has made; the former one may go there when this is done.
+offsite() {
+  { read -r id && { read -r key || [ -n "$key" ]; }; } || refuse "Two lines on standard input: the key's name, the key."
+  if [ -z "$id" ] || [ -z "$key" ]; then refuse "Neither the key's name nor the key may be empty."; fi
+  put offsite_key_id "$id"
+  put offsite_secret_key "$key"
+  compose restart offsite
+}
+
+webhook() {
+  read -r url || [ -n "$url" ] || refuse "One line on standard input: the address."
+  case $url in http://?* | https://?*) ;; *) refuse "An address begins with https:// or http://." ;; esac
+  put "$1" "$url"
+  compose kill -s HUP alertmanager
+}
+
 tls() {
   chain=$(cat "$1") key=$(cat "$2") old_chain=$(value tls_certificate) old_key=$(value tls_key)
   put tls_certificate "$chain"
@@ -136,7 +168,8 @@ case $what in
     reload
     ;;
   mongo_app | mongo_migrate | mongo_backup | mongo_monitor) mongo_user "${what#mongo_}" ;;
-  mongo_root | mongo_keyfile | grafana) "$what" ;;
+  mongo_root | mongo_keyfile | grafana | grafana_secret_key | offsite) "$what" ;;
+  alert_webhook_url | heartbeat_webhook_url) webhook "$what" ;;
   redis_state | redis_cache) redis "${what#redis_}" ;;
   tls) tls "${2:?the chain, PEM}" "${3:?its key, PEM}" ;;
   *) refuse "Which? $(sed -n 's/^#   sudo docker.change-secret.sh \([^ ].*\)/\1/p' "$0" | tr '\n' ';')" ;;

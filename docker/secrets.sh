@@ -17,9 +17,20 @@ APP=10001 SERVERS=999 NGINX=101 GRAFANA=472 NOBODY=65534 # the users of the imag
 # 64 random characters that mean nothing in an address, a shell or a configuration file.
 random() { LC_ALL=C tr -dc 'A-Za-z0-9' < /dev/urandom | head -c 64; }
 
-# keep NAME OWNER: write standard input into the file NAME, where it is missing.
+# keep NAME OWNER [empty]: write standard input into the file NAME, where it is missing: as a whole, or not at all. One that
+# is empty is no secret, unless it may be.
 keep() {
-  if [ -e "$directory/$1" ]; then cat > /dev/null; else cat > "$directory/$1"; fi
+  if [ -e "$directory/$1" ]; then
+    cat > /dev/null
+  else
+    cat > "$directory/$1.new"
+    if [ "${3:-}" != empty ] && [ ! -s "$directory/$1.new" ]; then echo "$directory/$1 could not be made." >&2; exit 1; fi
+    mv "$directory/$1.new" "$directory/$1"
+  fi
+  if [ "${3:-}" != empty ] && [ ! -s "$directory/$1" ]; then
+    echo "$directory/$1 is empty: put back what stood there, or remove it and run this again." >&2
+    exit 1
+  fi
   chmod 600 "$directory/$1"
   if [ "$(id -u)" = 0 ]; then chown "$2:$2" "$directory/$1"; fi
 }
@@ -27,7 +38,7 @@ value() { cat "$directory/$1"; }
 
 for name in secret_key jwt_secret_key nonce_secret_key; do
   random | keep "$name" $APP
-  : | keep "${name}_previous" $APP # empty: there is none
+  : | keep "${name}_previous" $APP empty # empty: there is none
 done
 
 random | keep mongo_root_password $SERVERS
@@ -53,7 +64,7 @@ for name in admin_password secret_key; do
 done
 
 for name in key_id secret_key; do
-  : | keep "offsite_$name" $APP # empty: there is none
+  : | keep "offsite_$name" $APP empty # empty: there is none
 done
 
 nobody_is_told=http://127.0.0.1:9/

@@ -157,10 +157,10 @@ class Compose:
         new.touch(mode=0o600)
         if self.file.exists():
             owner = self.file.stat()
-            os.chmod(new, stat.S_IMODE(owner.st_mode))
+            new.chmod(stat.S_IMODE(owner.st_mode))
             os.chown(new, owner.st_uid, owner.st_gid)
         new.write_text("\n".join([*kept, f"APP_IMAGE={release}", ""]), encoding="utf-8")
-        os.replace(new, self.file)
+        new.replace(self.file)
 
     def earlier(self) -> str:
         """Return the release to go back to; raises Failed where none is remembered.

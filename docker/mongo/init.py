@@ -20,7 +20,7 @@ Document = dict[str, Any]
 MEMBERS = ("mongo1:27017", "mongo2:27017", "mongo3:27017")
 REPLICA_SET = "rs0"
 PATIENCE_SECONDS = 180.0
-NOT_YET_INITIALISED, ALREADY_INITIALISED, NO_ROLE, NO_USER = 94, 23, 31, 11
+NOT_YET_INITIALISED, ALREADY_INITIALISED, NO_ROLE, NO_USER, NOT_AUTHENTICATED = 94, 23, 31, 11, 18
 
 READ = ("find",)
 APPEND = ("find", "insert")  # what was logged stays, whoever takes the application over
@@ -176,11 +176,30 @@ def prepare(client: MongoClient[Document], database: str, *, retiring: bool) -> 
         retire(client, keep)
 
 
-def change_root(client: MongoClient[Document], user: str) -> None:
-    """Give the first user the password that stands on standard input."""
+def new_root_password() -> str:
+    """Return the password that stands on standard input; exits with a line where it is short."""
     password = sys.stdin.readline().strip()
     if len(password) < 32:
         sys.exit("The new password must have 32 characters or more.")
+    return password
+
+
+def accepted(options: Document, *passwords: str) -> str:
+    """Return the first of `passwords` that the first member takes; raises PyMongoError where it takes none."""
+    for password in passwords:
+        with MongoClient[Document](MEMBERS[0], directConnection=True, password=password, **options) as first:
+            try:
+                first.admin.command("ping")
+            except OperationFailure as error:
+                if error.code != NOT_AUTHENTICATED or password == passwords[-1]:
+                    raise
+            else:
+                return password
+    raise ValueError("no password")
+
+
+def change_root(client: MongoClient[Document], user: str, password: str) -> None:
+    """Give the first user this password, which it may have already."""
     client.admin.command("updateUser", user, pwd=password)
     print(f"Changed the password of {user}", flush=True)
 
@@ -209,14 +228,19 @@ def main(arguments: Sequence[str]) -> None:
     """Do it all; `--retire` drops former users, `--change-root` and `--compatibility=` do that alone instead."""
     user = os.environ.get("MONGO_ROOT_USER", "root")
     file = Path(os.environ.get("SECRETS_DIR", "/run/secrets")) / "mongo_root_password"
-    password = file.read_text(encoding="utf-8").strip()
-    options: Document = {"username": user, "password": password, "serverSelectionTimeoutMS": 5000}
+    passwords = [file.read_text(encoding="utf-8").strip()]
+    if "--change-root" in arguments:
+        passwords.append(new_root_password())  # which counts already, where an earlier change was cut off just then
+    options: Document = {"username": user, "serverSelectionTimeoutMS": 5000}
+    taken: list[str] = []
+    patiently("The first member", seconds=PATIENCE_SECONDS, attempt=lambda: taken.append(accepted(options, *passwords)))
+    options["password"] = taken[-1]
     with MongoClient[Document](MEMBERS[0], directConnection=True, **options) as first:
         patiently("The replica set", seconds=PATIENCE_SECONDS, attempt=lambda: initiate(first))
     with MongoClient[Document](list(MEMBERS), replicaSet=REPLICA_SET, w="majority", **options) as client:
         patiently("The primary", seconds=PATIENCE_SECONDS, attempt=lambda: client.admin.command("ping"))
         if "--change-root" in arguments:
-            change_root(client, user)
+            change_root(client, user, passwords[-1])
         elif wanted := [word.partition("=")[2] for word in arguments if word.startswith("--compatibility=")]:
             raise_compatibility(client, wanted[-1])
         else:

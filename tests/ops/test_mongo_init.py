@@ -5,7 +5,7 @@ import os
 import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from pymongo import MongoClient
@@ -102,17 +102,54 @@ def test_a_secret_of_another_shape_is_named_in_one_line(
         prepare(server)
 
 
-def test_the_root_password_is_read_from_standard_input_and_never_short(
-    server: MongoClient[Document], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server.admin.command("createUser", "root", pwd="o" * 40, roles=[])
+def test_the_new_root_password_is_read_from_standard_input_and_never_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
     with pytest.raises(SystemExit, match="32 characters"):
-        INIT["change_root"](server, "root")
+        INIT["new_root_password"]()
 
     monkeypatch.setattr("sys.stdin", io.StringIO("n" * 40 + "\n"))
-    INIT["change_root"](server, "root")
-    assert "root" in users_of(server)
+    assert INIT["new_root_password"]() == "n" * 40
+
+
+class Door:
+    """Stands in for the members: it takes one password, until it is told another."""
+
+    takes = ""
+
+    def __init__(self, *_members: object, password: str, **_options: object) -> None:
+        self.admin, self.password = self, password
+
+    def __class_getitem__(cls, _document: object) -> type["Door"]:
+        return cls
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        """Close nothing."""
+
+    def command(self, name: str, _value: object = 1, **more: str) -> Document:
+        if self.password != Door.takes:
+            raise OperationFailure("Authentication failed.", INIT["NOT_AUTHENTICATED"])
+        if name == "updateUser":
+            Door.takes = more["pwd"]
+        return {"ok": 1}
+
+
+@pytest.mark.parametrize("counts", ["old", "new"], ids=["not yet changed", "cut off after the change"])
+def test_a_change_of_the_root_password_is_finished_whichever_of_the_two_counts(
+    secret: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch, counts: str
+) -> None:
+    names = INIT["main"].__globals__
+    monkeypatch.setitem(names, "MongoClient", Door)
+    monkeypatch.setitem(names, "PATIENCE_SECONDS", 0.0)
+    secret("mongo_root_password", "old" * 20)
+    monkeypatch.setattr(Door, "takes", counts * 20)
+    monkeypatch.setattr("sys.stdin", io.StringIO("new" * 20 + "\n"))
+
+    INIT["main"](["--change-root"])
+
+    assert Door.takes == "new" * 20
 
 
 def test_the_application_may_add_to_the_logs_and_change_nothing_in_them() -> None:

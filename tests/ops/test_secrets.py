@@ -88,6 +88,19 @@ def test_a_second_run_changes_nothing_and_makes_what_is_missing(directory: Path)
     assert {name for name in before if before[name] != after[name]} == {"mongo_keyfile"}
 
 
+def test_an_empty_secret_is_refused_by_name_and_half_of_one_is_made_anew(directory: Path) -> None:
+    (directory / "redis_cache_password").write_text("", encoding="ascii")
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        make(directory)
+    assert "redis_cache_password is empty" in refused.value.stderr
+
+    (directory / "redis_cache_password").unlink()
+    (directory / "redis_cache_password.new").write_text("ha", encoding="ascii")  # a run that was killed
+    make(directory)
+    assert len((directory / "redis_cache_password").read_text(encoding="ascii")) == 64
+    assert not list(directory.glob("*.new"))
+
+
 def test_it_says_what_only_a_person_can_bring(directory: Path) -> None:
     assert "tls_certificate" in make(directory)
     for name in STILL_TO_COME:
