@@ -75,9 +75,25 @@ def test_a_weak_secret_is_named_in_one_line(name, value):
     assert value not in last
 
 
-@pytest.mark.parametrize("origin", ["http://tickets.example.com", "https://tickets.example.com/path", "tickets"])
+@pytest.mark.parametrize(
+    "origin",
+    ["https://tickets.example.com/", "http://tickets.example.com", "https://tickets.example.com/path", "tickets"],
+)
 def test_the_origin_must_be_one_over_tls(origin):
     assert "PUBLIC_ORIGIN must be an https origin" in run("-c", START, PUBLIC_ORIGIN=origin).stderr
+
+
+def test_a_tills_server_has_no_back_office():
+    routes = (
+        "import django; django.setup(); from django.urls import get_resolver as r; print('admin' in r().namespace_dict)"
+    )
+
+    assert [run("-c", routes, SERVES=value).stdout.strip() for value in ("till", "all", "")] == [
+        "False",
+        "True",
+        "True",
+    ]
+    assert "SERVES must be one of all, till" in run("-c", START, SERVES="office").stderr
 
 
 def test_no_secret_may_serve_twice():
