@@ -500,7 +500,7 @@ def test_what_is_of_a_later_release_demo_data_or_empty_is_refused(
     seller: Till, backed_up: BackUp, restore: Restore, live: str, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest = archive.verify(backed_up())
-    later = {"app": "boxoffice", "name": "0099_later"}
+    later = {"app": "vouchers", "name": "0001_initial"}
     collection("django_migrations").insert_one(dict(later))
     collection("appState").insert_one({"_id": "demo"})
     try:
