@@ -1,6 +1,7 @@
-# shellcheck shell=sh
+#!/bin/sh
 # Read by the scripts that change what serves on this host, in the checkout's directory: one of them at a time, and on
 # the compose files that COMPOSE_FILE names, in the environment or in .env, as docker compose itself reads it.
+set -eu
 setting() { if [ -e .env ]; then sed -n "s/^$1=//p" .env; fi; }
 if [ -z "${COMPOSE_FILE:-}" ] && [ -z "$(setting COMPOSE_FILE)" ]; then export COMPOSE_FILE=docker-compose.prod.yml; fi
 unset APP_IMAGE # the release that serves is the one of .env, whatever a build has exported

@@ -53,7 +53,7 @@ def shell(tmp_path: Path, commands_environment: dict[str, str]) -> dict[str, str
     (programs / "manage.py").write_text(f"#!/bin/sh\n{manage}")
     (programs / "docker").write_text(
         "#!/bin/sh\n"
-        '[ "$*" = "compose -f docker-compose.prod.yml exec -T backup python manage.py record_drill" ] || exit 9\n'
+        '[ "$*" = "compose exec -T backup python manage.py record_drill" ] || exit 9\n'
         f"BACKUP_DIR={tmp_path}/server {sys.executable} {ROOT}/manage.py record_drill\n"
     )
     for program in programs.iterdir():
