@@ -28,6 +28,10 @@ class BackOffice(AdminSite):
         """Return whether the signed-in person may enter: asked of the account at every request."""
         return bool(request.user.is_active and getattr(request.user, "is_staff", False))
 
+    def get_urls(self) -> list[Any]:
+        """Return Django's addresses but for its way from a record to the site's page: no record here has one."""
+        return [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Show what there is to work with, and how the backups are."""
         return super().index(request, {"backups": backup_panel.lines(clock.now()), **(extra_context or {})})

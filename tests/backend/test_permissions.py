@@ -100,7 +100,6 @@ OTHERS = {
     *(f"admin/{name}/" for name in ("login", "logout", "password_change", "password_change/done", "autocomplete")),
     "admin/",
     "admin/jsi18n/",
-    "admin/r/<path:content_type_id>/<path:object_id>/",
 }
 PAGES_OF_A_MODEL = ("", "add/", *(f"<path:object_id>/{page}" for page in ("", "history/", "delete/", "change/")))
 

@@ -63,6 +63,10 @@ def test_a_disabled_manager_is_out_at_his_next_click(office, manager):
     assert sign_in(manager.phone).status_code == 200
 
 
+def test_what_is_at_no_address_of_the_back_office_is_not_found(office):
+    assert [office.get(f"/admin/{path}").status_code for path in ("r/1/2/", "r/x/", "nothing/")] == [404, 404, 404]
+
+
 def test_a_new_password_ends_the_old_ones_sessions(office, manager):
     set_password(manager.id, password="another-long-password", by=None, now=clock.now())
 
