@@ -145,7 +145,7 @@ TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 # A till's server has no back office: who finds a way past nginx's list of networks finds nothing there.
 SERVES = env.one_of("SERVES", "all", "till")
 # How many processes serve, on all hosts: without Redis each counts its share of a throttle. Gunicorn's own variable.
-SERVER_PROCESSES = env.number("WEB_CONCURRENCY", 1)
+SERVER_PROCESSES = env.number("WEB_CONCURRENCY", 1, least=1)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_ORIGIN] if PUBLIC_ORIGIN else []
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000

@@ -31,16 +31,19 @@ def items(name: str, default: str = "") -> list[str]:
     return [item.strip() for item in text(name, default).split(",") if item.strip()]
 
 
-def number(name: str, default: int) -> int:
-    """Return the variable `name` as a whole number.
+def number(name: str, default: int, *, least: int = 0) -> int:
+    """Return the variable `name` as a whole number of `least` or more.
 
     Raises ImproperlyConfigured naming the variable where it is none.
     """
     value = text(name, str(default))
     try:
-        return int(value)
+        given = int(value)
     except ValueError:
-        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
+        given = least - 1
+    if given < least:
+        raise ImproperlyConfigured(f"{name} must be a whole number of {least} or more, not {value!r}.")
+    return given
 
 
 def networks(name: str) -> list[str]:

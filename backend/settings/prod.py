@@ -20,6 +20,8 @@ if urlsplit(PUBLIC_ORIGIN).scheme != "https" or urlsplit(PUBLIC_ORIGIN).path:
     raise ImproperlyConfigured(
         "PUBLIC_ORIGIN must be an https origin without a path or a slash at its end, like https://tickets.example.com."
     )
+if "*" in env.items("ALLOWED_HOSTS"):
+    raise ImproperlyConfigured("ALLOWED_HOSTS must name hosts: `*` would let any Host header in.")
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or [str(urlsplit(PUBLIC_ORIGIN).hostname)]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_ORIGIN]
 if not REDIS_URL:

@@ -130,3 +130,10 @@ def test_good_settings_pass_djangos_own_checks():
 def test_a_proxy_that_is_no_address_stops_the_start():
     assert "TRUSTED_PROXIES: '10.0.0' is neither" in run("-c", START, TRUSTED_PROXIES="10.0.0.1, 10.0.0").stderr
     assert run("-c", START, TRUSTED_PROXIES="10.0.0.1, 10.1.0.0/24, ::1").stdout.strip() == "prod"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("WEB_CONCURRENCY", "0"), ("MONGO_QUERY_SECONDS", "-1"), ("ALLOWED_HOSTS", "*")]
+)
+def test_a_value_that_would_do_harm_is_named_in_one_line(name, value):
+    assert f"ImproperlyConfigured: {name} must " in run("-c", START, **{name: value}).stderr.strip().splitlines()[-1]
