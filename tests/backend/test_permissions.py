@@ -278,12 +278,6 @@ def test_the_documentation_is_for_those_who_may_read_it(role, db):
         assert (client.get(path).status_code == 200) == ("accounts.read_api_docs" in ROLES[role].permissions)
 
 
-def test_the_documentation_is_open_in_development_alone(client, db, settings):
-    assert client.get("/api/schema/").status_code == 403
-    settings.DEBUG = True
-    assert client.get("/api/schema/").status_code == 200
-
-
 @pytest.mark.parametrize(
     ("path", "policy"),
     [
