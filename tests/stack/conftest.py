@@ -25,6 +25,7 @@ class Echo(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))  # else its rest is taken for a second request
         body = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
         self.send_response(404 if "missing" in self.path else 200)
         self.send_header("Content-Type", "application/json")

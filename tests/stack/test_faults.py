@@ -185,7 +185,7 @@ def test_a_database_that_is_killed_under_load_stops_sales_and_loses_none(drill: 
 
 def test_a_full_disk_costs_the_logs_and_nothing_else(drill: Drill, clock: Path) -> None:
     front, logs = drill.parts["nginx"], drill.stack.directory / "nginx"
-    with full(logs / "access.log", front), full(logs / "error.log", front), drill.selling("The disk full") as sales:
+    with full(front, logs / "access.log", logs / "error.log"), drill.selling("The disk full") as sales:
         full_since = time.monotonic()
         drill.log_in(drill.newcomer())
         sales.well_after(time.monotonic(), within=30)
@@ -197,13 +197,15 @@ def test_a_full_disk_costs_the_logs_and_nothing_else(drill: Drill, clock: Path) 
 
 
 @contextmanager
-def full(log: Path, front: Process) -> Iterator[None]:
-    """Let nginx write `log` to a disk that is full; and to a new file afterwards."""
-    log.rename(log.with_suffix(".before"))
-    log.symlink_to(FULL)
-    front.send(signal.SIGUSR1)  # opens its files anew
+def full(front: Process, *logs: Path) -> Iterator[None]:
+    """Let nginx write `logs` to a disk that is full; and to new files afterwards. One signal opens all files anew."""
+    for log in logs:
+        log.rename(log.with_suffix(".before"))
+        log.symlink_to(FULL)
+    front.send(signal.SIGUSR1)
     yield
-    log.unlink()
+    for log in logs:
+        log.unlink()
     front.send(signal.SIGUSR1)
 
 

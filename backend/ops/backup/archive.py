@@ -35,6 +35,7 @@ LEVEL = isal_zlib.ISAL_DEFAULT_COMPRESSION
 # What a manifest or the metadata of one collection may weigh: they alone are held in memory.
 LARGEST_TEXT = 16 * 1024 * 1024
 MEMBER = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_.%+~-]+\.(?:bson|metadata\.json)\Z|[A-Za-z0-9_-]+/prelude\.json\Z")
+END_OF_TAR = bytes(2 * tarfile.BLOCKSIZE)
 Client = MongoClient[dict[str, Any]]
 Progress = Callable[[str, int], None]
 
@@ -162,13 +163,34 @@ def opened(stream: IO[bytes]) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
     or a device, and none comes twice. Raises Damaged, also for what is read inside the `with`.
     """
     with igzip.IGzipFile(fileobj=stream, mode="rb") as packed:
+        watched = _Watched(cast("IO[bytes]", packed))
         try:
-            with tarfile.open(fileobj=packed, mode="r|") as archive:
+            with tarfile.open(fileobj=cast("IO[bytes]", watched), mode="r|") as archive:
                 yield _members(archive)
-            while packed.read(PIECE):  # the checksum stands at gzip's end, behind the padding of tar
+            while watched.read(PIECE):  # the checksum stands at gzip's end, behind the padding of tar
                 pass
         except (tarfile.TarError, EOFError, gzip.BadGzipFile, isal_zlib.error) as error:
             raise Damaged(f"it cannot be read to its end: {error}") from None
+    if watched.tail != END_OF_TAR:
+        raise Damaged("it cannot be read to its end: its last piece is missing")
+
+
+class _Watched:
+    """Reads through, and knows the last bytes: zeros end a tar, which `tarfile` does not insist on.
+
+    Without them a file that was cut between two of gzip's members would be whole as far as anybody saw.
+    """
+
+    def __init__(self, packed: IO[bytes]) -> None:
+        self._packed = packed
+        self.tail = b""
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, at most `size`."""
+        found = self._packed.read(size)
+        if found:
+            self.tail = (found if len(found) >= len(END_OF_TAR) else self.tail + found)[-len(END_OF_TAR) :]
+        return found
 
 
 def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:

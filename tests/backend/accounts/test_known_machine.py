@@ -42,11 +42,11 @@ def test_a_log_in_that_waits_is_noted_too(till, cinema, make_till):
     assert [row["phone"] for row in alerts()] == ["13811112222"]
 
 
-def test_the_next_day_it_is_noted_again(seller, till, make_till, monkeypatch):
+def test_the_next_day_it_is_noted_again(seller, till, make_till, monkeypatch, settings):
     copy = make_till(seller, machine_code=till.machine_code)
     copy.try_log_in()
-    today = clock.now()
-    monkeypatch.setattr(surroundings.clock, "business_day", lambda _now, _zone: (today + timedelta(days=1)).date())
+    today = clock.business_day(clock.now(), settings.TIME_ZONE)
+    monkeypatch.setattr(surroundings.clock, "business_day", lambda _now, _zone: today + timedelta(days=1))
     redis().flushdb()
     copy.nonce = None
     copy.try_log_in()

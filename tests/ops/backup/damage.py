@@ -97,6 +97,12 @@ def cut_file(share: float) -> Callable[[Path], None]:
     return damage
 
 
+def cut_last_piece(path: Path) -> None:
+    """Cut the file between two of gzip's members, before the last: every document is there, and its end is not."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.rindex(b"\x1f\x8b\x08\x00")])
+
+
 def flip_byte(share: float) -> Callable[[Path], None]:
     """Return what changes one bit of the packed file itself."""
 

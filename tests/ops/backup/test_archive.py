@@ -155,6 +155,7 @@ def test_a_whole_backup_is_said_to_be_whole(backup: Path, capsys: pytest.Capture
         (damage.cut_file(0.5), "cannot be read to its end"),
         (damage.cut_file(0.999), "cannot be read to its end"),
         (damage.cut_file(0.0), "cannot be read to its end"),
+        (damage.cut_last_piece, "its last piece is missing"),
         (damage.flip_byte(0.5), ""),
         (damage.no_backup_at_all, "cannot be read to its end"),
     ],
