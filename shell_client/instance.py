@@ -13,7 +13,7 @@ from PyQt5.QtNetwork import QLocalServer, QLocalSocket
 LOCK_FILE, SOCKET_FILE = "shell.lock", "shell.sock"
 SOCKET_PATH_BYTES = 100
 """The system's limit for a socket's path is 108."""
-ANSWER_MILLISECONDS = 5000
+ANSWER_MILLISECONDS = 15_000
 _CALL, _ANSWER = b"show\n", b"shown\n"
 _ANY_PROCESS = -1
 
