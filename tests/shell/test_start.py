@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from PyQt5.QtWidgets import QApplication
 from shell_client import app, instance
 from shell_client.config import Config
 from shell_client.instance import Instance
-from tests.shell.display import ensure_display
 from tests.shell.driver import ShellDriver
 from tests.shell.till_server import TillServer
 
@@ -66,30 +64,6 @@ def test_a_second_start_brings_the_first_window_forward_and_ends(start: Start, d
     assert "does not answer" not in second.stderr
     assert not shell.wait_for(lambda state: not state["minimised"])["minimised"]
     assert "the window comes forward" in (data_dir / "shell.log").read_text("utf-8")
-
-
-def test_of_several_starts_at_once_one_goes_on(server: TillServer, data_dir: Path) -> None:
-    ensure_display()
-    told = {
-        **os.environ,
-        "SHELL_DATA_DIR": str(data_dir),
-        "SHELL_API_BASE_URL": server.origin,
-        "QTWEBENGINE_DISABLE_SANDBOX": "1",
-        "QT_QPA_PLATFORM": "xcb",
-    }
-    command = [sys.executable, "-m", "shell_client"]
-    processes = [subprocess.Popen(command, env=told, cwd=ROOT, stderr=subprocess.DEVNULL) for _ in range(3)]
-    try:
-        give_up = time.monotonic() + 60
-        while sum(one.poll() is None for one in processes) > 1 and time.monotonic() < give_up:
-            time.sleep(0.05)
-
-        ended = [one.poll() for one in processes]
-        assert sorted(ended, key=str) == [0, 0, None]
-    finally:
-        for one in processes:
-            one.terminate()
-            one.wait(10)
 
 
 def test_a_first_one_that_hangs_is_not_waited_for_for_ever(
